@@ -1,0 +1,240 @@
+//! Named points at every effect, and the handle by which files, store and transport pass them.
+//!
+//! In production the handle does nothing. Armed by `NAVETTE_CRASH=point` it ends the process by SIGKILL; armed by
+//! replay it never returns, and tells the player, who then drops the run without any clean-up.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// A place where a crash would fall between two effects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Point {
+    /// A file's bytes are on disk under a temporary name.
+    FileWritten,
+    /// It has its name, and no digest yet.
+    FileRenamed,
+    /// Its digest is published: the file exists.
+    DigestPublished,
+    /// A request is about to leave.
+    RequestSent,
+    /// Its answer was read.
+    AnswerReceived,
+    /// Commit: the lease is taken.
+    LeaseTaken,
+    /// Commit: a page of the feed was applied.
+    FeedApplied,
+    /// Commit: an order was intended.
+    OrderIntended,
+    /// Commit: what became of an order.
+    OrderRecorded,
+    /// Commit: a lot was intended.
+    LotIntended,
+    /// Commit: what became of a lot.
+    LotRecorded,
+    /// Commit: a receipt.
+    ReceiptRecorded,
+    /// Commit: a response file was taken or refused.
+    ResponsesImported,
+    /// Commit: a response file, or a plan, is held.
+    HeldRecorded,
+    /// Commit: a calendar.
+    CalendarLoaded,
+    /// Commit: a night, or an attempt at one.
+    NightRecorded,
+    /// Commit: anything an operator settles.
+    Settled,
+}
+
+impl Point {
+    /// Every point.
+    pub const ALL: [Self; 17] = [
+        Self::FileWritten,
+        Self::FileRenamed,
+        Self::DigestPublished,
+        Self::RequestSent,
+        Self::AnswerReceived,
+        Self::LeaseTaken,
+        Self::FeedApplied,
+        Self::OrderIntended,
+        Self::OrderRecorded,
+        Self::LotIntended,
+        Self::LotRecorded,
+        Self::ReceiptRecorded,
+        Self::ResponsesImported,
+        Self::HeldRecorded,
+        Self::CalendarLoaded,
+        Self::NightRecorded,
+        Self::Settled,
+    ];
+
+    /// The name by which scenarios and `NAVETTE_CRASH` arm it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FileWritten => "file-written",
+            Self::FileRenamed => "file-renamed",
+            Self::DigestPublished => "digest-published",
+            Self::RequestSent => "request-sent",
+            Self::AnswerReceived => "answer-received",
+            Self::LeaseTaken => "lease-taken",
+            Self::FeedApplied => "feed-applied",
+            Self::OrderIntended => "order-intended",
+            Self::OrderRecorded => "order-recorded",
+            Self::LotIntended => "lot-intended",
+            Self::LotRecorded => "lot-recorded",
+            Self::ReceiptRecorded => "receipt-recorded",
+            Self::ResponsesImported => "responses-imported",
+            Self::HeldRecorded => "held-recorded",
+            Self::CalendarLoaded => "calendar-loaded",
+            Self::NightRecorded => "night-recorded",
+            Self::Settled => "settled",
+        }
+    }
+
+    /// The point of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|point| point.name() == name)
+    }
+}
+
+/// The handle: cheap to clone, shared by all that a run touches.
+#[derive(Clone, Default)]
+pub struct Crash(Option<Arc<Armed>>);
+
+struct Armed {
+    plan: Mutex<Plan>,
+    died: Notify,
+}
+
+#[derive(Default)]
+struct Plan {
+    passed: BTreeMap<Point, u32>,
+    target: Option<(Point, u32)>,
+    dead: bool,
+    kills: bool,
+}
+
+impl Crash {
+    /// A handle that does nothing.
+    pub const fn off() -> Self {
+        Self(None)
+    }
+
+    /// A handle that ends the process by SIGKILL when it passes `point` for the first time.
+    pub fn kill_at(point: Point) -> Self {
+        Self::with(Plan { target: Some((point, 1)), kills: true, ..Plan::default() })
+    }
+
+    /// A handle for replay: it counts passages, and can be armed.
+    pub fn counting() -> Self {
+        Self::with(Plan::default())
+    }
+
+    fn with(plan: Plan) -> Self {
+        Self(Some(Arc::new(Armed { plan: Mutex::new(plan), died: Notify::new() })))
+    }
+
+    /// Arms the handle for the `nth` passage of `point` from now on, counted from 1; revives a dead one.
+    pub fn arm(&self, point: Point, nth: u32) {
+        self.change(|plan| {
+            let passed = plan.passed.get(&point).copied().unwrap_or_default();
+            plan.target = Some((point, passed + nth));
+            plan.dead = false;
+        });
+    }
+
+    /// Disarms the handle and revives a dead one; counts stay.
+    pub fn disarm(&self) {
+        self.change(|plan| {
+            plan.target = None;
+            plan.dead = false;
+        });
+    }
+
+    /// How often each point was passed.
+    pub fn passed(&self) -> BTreeMap<Point, u32> {
+        self.0.as_ref().map(|armed| lock(&armed.plan).passed.clone()).unwrap_or_default()
+    }
+
+    /// Whether it died and was not revived.
+    pub fn is_dead(&self) -> bool {
+        self.0.as_ref().is_some_and(|armed| lock(&armed.plan).dead)
+    }
+
+    /// Returns once it has died.
+    pub async fn died(&self) {
+        match &self.0 {
+            None => std::future::pending().await,
+            Some(armed) => {
+                while !self.is_dead() {
+                    armed.died.notified().await;
+                }
+            }
+        }
+    }
+
+    /// Passes `point`: returns at once, or, when armed for this passage, never.
+    pub async fn reach(&self, point: Point) {
+        let Some(armed) = &self.0 else { return };
+        let (dies, kills) = {
+            let mut plan = lock(&armed.plan);
+            let passed = plan.passed.entry(point).or_default();
+            *passed += 1;
+            let passage = *passed;
+            plan.dead |= plan.target == Some((point, passage));
+            (plan.dead, plan.kills)
+        };
+        if !dies {
+            return;
+        }
+        if kills {
+            let own = rustix::process::getpid();
+            // A signal to ourselves can't fail; were it to, waiting for ever below is the same to the caller.
+            let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+        }
+        armed.died.notify_one();
+        std::future::pending().await
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Plan)) {
+        if let Some(armed) = &self.0 {
+            change(&mut lock(&armed.plan));
+        }
+    }
+}
+
+fn lock(plan: &Mutex<Plan>) -> std::sync::MutexGuard<'_, Plan> {
+    plan.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_reads_back() {
+        for point in Point::ALL {
+            assert_eq!(Point::of_name(point.name()), Some(point));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_armed_handle_dies_at_the_nth_passage_and_stays_dead() {
+        let crash = Crash::counting();
+        crash.reach(Point::FileWritten).await;
+        crash.arm(Point::FileWritten, 2);
+        crash.reach(Point::FileWritten).await;
+        let second = tokio::spawn({
+            let crash = crash.clone();
+            async move { crash.reach(Point::FileWritten).await }
+        });
+        crash.died().await;
+        assert!(crash.is_dead() && !second.is_finished());
+        second.abort();
+        crash.disarm();
+        crash.reach(Point::FileWritten).await;
+        assert_eq!(crash.passed()[&Point::FileWritten], 4);
+    }
+}

@@ -1,0 +1,5 @@
+//! navette: the nightly shuttle between the téléservice Orientation and Siècle Orientation.
+
+pub mod clock;
+pub mod crash;
+pub mod domain;

@@ -1,0 +1,2 @@
+//! navette
+fn main() {}

@@ -1,0 +1,3 @@
+//! Tests that look at the program from outside, in one binary.
+
+mod architecture;
