@@ -1,5 +1,9 @@
 //! navette: the nightly shuttle between the téléservice Orientation and Siècle Orientation.
 
+pub mod domain;
+
+pub mod guard;
+pub mod nights;
+
 pub mod clock;
 pub mod crash;
-pub mod domain;
