@@ -4,6 +4,7 @@ pub mod domain;
 
 pub mod check;
 pub mod clock;
+pub mod codec;
 pub mod crash;
 pub mod guard;
 pub mod nights;
