@@ -1,5 +1,7 @@
 //! navette: the nightly shuttle between the téléservice Orientation and Siècle Orientation.
 
+pub mod check;
 pub mod clock;
 pub mod crash;
 pub mod domain;
+pub mod plan;
