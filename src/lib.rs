@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod clock;
+pub mod codec;
 pub mod crash;
 pub mod domain;
 pub mod plan;
