@@ -1,0 +1,175 @@
+//! Opening a database: the file and its rights, connections, migrations; whether it is whole; a copy of it.
+
+use crate::crash::Crash;
+use crate::store::db::Engine;
+use crate::store::lease::Holding;
+use crate::store::{Store, StoreError};
+use sqlx::{
+    PgPool, Row as _, SqlitePool,
+    migrate::Migrator,
+    pool::PoolOptions,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+/// How long a writer waits for another process's transaction: far longer than any of ours lasts.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a task waits for its turn at a connection: longer than a busy writer may wait for another process.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Connections that read an SQLite file: the pages and the steps of a few schools at once.
+const READERS_MAX: u32 = 4;
+/// Connections to a PostgreSQL server, for the schools at once of one host (8 by default) and its pages.
+const SERVER_CONNECTIONS_MAX: u32 = 12;
+/// Rows that SQLite's driver hands over at once (traps.md: 577 k rows a second instead of 169 k).
+const ROW_BUFFER: usize = 500;
+/// Owner only: pupils are minors (domain.md).
+const FILE_MODE: u32 = 0o600;
+/// Owner only.
+const FOLDER_MODE: u32 = 0o700;
+
+static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+
+impl Store {
+    /// Opens the database of `url` (`sqlite:PATH`, `sqlite::memory:`, `postgres://…`) and brings its tables up to date.
+    /// An SQLite file is created 0600, its folder 0700.
+    ///
+    /// # Errors
+    /// When the URL is neither, or the database cannot be prepared.
+    pub async fn open(url: &str, crash: Crash) -> Result<Self, StoreError> {
+        let engine = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            open_server(url).await?
+        } else if url == "sqlite::memory:" {
+            open_memory().await?
+        } else {
+            open_file(&file_of(url).ok_or(StoreError::Url)?).await?
+        };
+        Ok(Self { engine, crash, holding: Holding::default() })
+    }
+
+    /// What is wrong with the database's structure, a sentence each; none when it is whole. A server checks itself.
+    ///
+    /// # Errors
+    /// When it cannot even be asked.
+    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let Engine::Sqlite { readers, .. } = &self.engine else { return Ok(Vec::new()) };
+        let mut faults = Vec::new();
+        for row in sqlx::query("PRAGMA integrity_check").fetch_all(readers).await? {
+            faults.push(row.try_get::<String, _>(0)?);
+        }
+        faults.retain(|fault| fault != "ok");
+        for row in sqlx::query("PRAGMA foreign_key_check").fetch_all(readers).await? {
+            faults.push(format!("a row of table {} refers to a row that is missing", row.try_get::<String, _>(0)?));
+        }
+        Ok(faults)
+    }
+
+    /// Copies an SQLite database into the new file `target`, 0600, consistent while others write.
+    ///
+    /// # Errors
+    /// `Elsewhere` for PostgreSQL, whose own tool does it; `File` when `target` exists or cannot be made.
+    pub async fn backup(&self, target: &Path) -> Result<(), StoreError> {
+        let Engine::Sqlite { writer, .. } = &self.engine else {
+            return Err(StoreError::Elsewhere("use pg_dump to copy a PostgreSQL database"));
+        };
+        OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(target).map_err(fault_at(target))?;
+        let name = target.to_string_lossy().into_owned();
+        sqlx::query("VACUUM INTO $1").bind(name).execute(writer).await?;
+        Ok(())
+    }
+
+    /// Closes all connections; an SQLite file is left without its write-ahead log.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Engine::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// `sqlite:PATH`, also written `sqlite://PATH`, with or without options after a question mark.
+fn file_of(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let path = rest.split('?').next().filter(|path| !path.is_empty())?;
+    Some(PathBuf::from(path))
+}
+
+async fn open_server(url: &str) -> Result<Engine, StoreError> {
+    let options = PgConnectOptions::from_str(url)?;
+    let pool: PgPool = PgPoolOptions::new()
+        .max_connections(SERVER_CONNECTIONS_MAX)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await?;
+    POSTGRES.run(&pool).await?;
+    Ok(Engine::Postgres(pool))
+}
+
+async fn open_memory() -> Result<Engine, StoreError> {
+    let options = connecting(SqliteConnectOptions::from_str("sqlite::memory:")?);
+    // The database lives as long as its only connection.
+    let pool = one_connection().connect_with(options).await?;
+    migrate(&pool).await?;
+    Ok(Engine::Sqlite { writer: pool.clone(), readers: pool })
+}
+
+async fn open_file(path: &Path) -> Result<Engine, StoreError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    };
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&folder).map_err(fault_at(&folder))?;
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path).map_err(fault_at(path))?;
+    // Changing to WAL and the first migration do not wait for each other as transactions do: one process at a time.
+    let turn = {
+        let folder = folder.clone();
+        let locked = tokio::task::spawn_blocking(move || File::open(&folder).and_then(|file| file.lock().map(|()| file)));
+        locked.await.map_err(|_| StoreError::Stopped)?.map_err(fault_at(path))?
+    };
+    let options = connecting(SqliteConnectOptions::new().filename(path));
+    let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let writer = one_connection().connect_with(options.clone()).await?;
+    migrate(&writer).await?;
+    drop(turn);
+    let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
+    let readers = readers.connect_lazy_with(options.pragma("query_only", "on"));
+    Ok(Engine::Sqlite { writer, readers })
+}
+
+fn connecting(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    let enforced = true;
+    options.foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT).row_buffer_size(ROW_BUFFER)
+}
+
+fn one_connection() -> PoolOptions<sqlx::Sqlite> {
+    SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// All migrations that are missing, in one transaction: a crash leaves the old shape or the new one.
+async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+    let mut open = writer.begin_with("BEGIN IMMEDIATE").await?;
+    SQLITE.run(&mut *open).await?;
+    open.commit().await?;
+    Ok(())
+}
+
+fn fault_at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::File { path, source }
+}
