@@ -1,7 +1,9 @@
 //! navette: the nightly shuttle between the téléservice Orientation and Siècle Orientation.
 
+pub mod check;
 pub mod clock;
 pub mod codec;
 pub mod crash;
 pub mod domain;
 pub mod files;
+pub mod plan;
