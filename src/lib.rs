@@ -7,3 +7,4 @@ pub mod crash;
 pub mod domain;
 pub mod files;
 pub mod plan;
+pub mod transport;
