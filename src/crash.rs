@@ -106,7 +106,11 @@ pub struct Crash(Option<Arc<Armed>>);
 struct Armed {
     plan: Mutex<Plan>,
     died: Notify,
+    observer: Option<Observer>,
 }
+
+/// Told of each passage before it: replay's stand-ins act at once on what is published.
+pub type Observer = Arc<dyn Fn(Point) + Send + Sync>;
 
 #[derive(Default)]
 struct Plan {
@@ -132,8 +136,17 @@ impl Crash {
         Self::with(Plan::default())
     }
 
+    /// A counting handle that tells `observer` of each passage.
+    pub fn observed(observer: Observer) -> Self {
+        Self::made(Plan::default(), Some(observer))
+    }
+
     fn with(plan: Plan) -> Self {
-        Self(Some(Arc::new(Armed { plan: Mutex::new(plan), died: Notify::new() })))
+        Self::made(plan, None)
+    }
+
+    fn made(plan: Plan, observer: Option<Observer>) -> Self {
+        Self(Some(Arc::new(Armed { plan: Mutex::new(plan), died: Notify::new(), observer })))
     }
 
     /// Arms the handle for the `nth` passage of `point` from now on, counted from 1; revives a dead one.
@@ -178,6 +191,9 @@ impl Crash {
     /// Passes `point`: returns at once, or, when armed for this passage, never.
     pub async fn reach(&self, point: Point) {
         let Some(armed) = &self.0 else { return };
+        if let Some(observer) = &armed.observer {
+            observer(point);
+        }
         let (dies, kills) = {
             let mut plan = lock(&armed.plan);
             let passed = plan.passed.entry(point).or_default();

@@ -1,5 +1,13 @@
 //! Plays scenarios: the real code between the sandbox's two stand-ins, under a simulated clock (scenarios.md).
 
-mod document;
+pub mod document;
+pub mod expect;
+pub mod golden;
+pub mod names;
 pub mod parse;
+pub mod player;
+pub mod report;
 pub mod scenario;
+pub mod stage;
+pub mod steps;
+pub mod summary;
