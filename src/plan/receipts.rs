@@ -1,9 +1,9 @@
 //! Receipts: what Siècle says of a lot, judged against the lot itself.
 
 use crate::domain::{
-    anomaly::Anomaly,
+    anomaly::{Anomaly, Code, Subject},
     campaign::CampaignKey,
-    lot::{LotCounts, Receipt},
+    lot::{LotCounts, Receipt, ReceiptKind},
     pupil::PupilId,
     time::Timestamp,
 };
@@ -73,6 +73,44 @@ pub fn settle(
     receipt: &Receipt,
     holds_before: &BTreeMap<PupilId, u32>,
 ) -> Result<ReceiptPlan, ReceiptFault> {
-    let _ = (lot, receipt, holds_before);
-    todo!()
+    contradiction(lot, receipt).map_or(Ok(()), Err)?;
+    let mut refusals: BTreeMap<PupilId, BTreeSet<&str>> = BTreeMap::new();
+    for line in receipt.lines.iter().filter(|line| line.kind == ReceiptKind::Rejected) {
+        let pupil = line.pupil.ok_or(ReceiptFault::Summary)?;
+        refusals.entry(pupil).or_default().insert(&line.code);
+    }
+    if usize::try_from(receipt.rejected) != Ok(refusals.len()) {
+        return Err(ReceiptFault::Summary);
+    }
+    let taken = lot.versions.iter().filter(|(pupil, _)| !refusals.contains_key(pupil));
+    let kept = holds_before.iter().filter(|(pupil, _)| refusals.contains_key(pupil));
+    let anomalies = refusals.iter().map(|(pupil, codes)| Anomaly {
+        code: Code::Rejet,
+        subject: Subject::Pupil(*pupil, Some(lot.key.phase)),
+        at: receipt.treated_at,
+        detail: codes.iter().copied().collect::<Vec<_>>().join(", "),
+    });
+    Ok(ReceiptPlan {
+        treated_at: receipt.treated_at,
+        holds_after: taken.chain(kept).map(|(pupil, version)| (*pupil, *version)).collect(),
+        anomalies: anomalies.collect(),
+        rejected: refusals.keys().copied().collect(),
+        absent: receipt.absent,
+        complete: receipt.complete,
+        partial: receipt.partial,
+    })
+}
+
+/// The first thing in which a receipt contradicts its lot, or itself.
+fn contradiction(lot: &LotRecord, receipt: &Receipt) -> Option<ReceiptFault> {
+    let treated = [receipt.complete, receipt.partial, receipt.rejected].map(u64::from).iter().sum::<u64>();
+    [
+        (receipt.key != lot.key, ReceiptFault::Campaign),
+        (receipt.number != lot.number, ReceiptFault::Number),
+        (receipt.stamped_at != lot.stamped_at, ReceiptFault::Stamp),
+        (receipt.counts != lot.counts, ReceiptFault::Counts),
+        (treated != u64::from(receipt.treated), ReceiptFault::Summary),
+    ]
+    .into_iter()
+    .find_map(|(differs, fault)| differs.then_some(fault))
 }
