@@ -2,7 +2,9 @@
 //! where the bytes go, is not here.
 
 pub mod csv;
+pub mod encoding;
 pub mod envelope;
+pub mod strict;
 pub mod xml;
 
 use crate::domain::{
