@@ -1,8 +1,15 @@
 //! navette: the nightly shuttle between the téléservice Orientation and Siècle Orientation.
 
+pub mod domain;
+
+pub mod guard;
+pub mod nights;
+
 pub mod check;
 pub mod clock;
-pub mod codec;
 pub mod crash;
-pub mod domain;
+
+pub mod codec;
 pub mod plan;
+
+pub mod store;

@@ -140,7 +140,7 @@ pub async fn apply(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     move_cursor(tx, school, cursor_after).await?;
-    let mut page = Page { school, epoch: cursor_after.epoch, now, ..Page::new(school, now) };
+    let mut page = Page::new(school, cursor_after.epoch, now);
     for (seq, change) in changes {
         page.add(*seq, change);
     }
@@ -235,7 +235,7 @@ struct Page<'a> {
     school: SchoolKey,
     epoch: u32,
     now: Timestamp,
-    pupils: BTreeMap<PupilId, &'a Pupil>,
+    pupils: BTreeMap<PupilId, (u64, &'a Pupil)>,
     present: BTreeMap<PupilId, bool>,
     demands: BTreeMap<(PupilId, Phase, u32), (u64, Level, &'a Demand)>,
     acknowledgements: BTreeMap<PupilId, (u64, &'a Acknowledgement)>,
@@ -246,10 +246,10 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    const fn new(school: SchoolKey, now: Timestamp) -> Self {
+    const fn new(school: SchoolKey, epoch: u32, now: Timestamp) -> Self {
         Self {
             school,
-            epoch: 0,
+            epoch,
             now,
             pupils: BTreeMap::new(),
             present: BTreeMap::new(),
@@ -265,7 +265,7 @@ impl<'a> Page<'a> {
     fn add(&mut self, at_seq: u64, change: &'a Change) {
         match change {
             Change::PutPupil(pupil) => {
-                self.pupils.insert(pupil.id, pupil);
+                self.pupils.insert(pupil.id, (at_seq, pupil));
                 self.present.insert(pupil.id, true);
             }
             Change::PupilLeft(pupil) => {
@@ -311,7 +311,7 @@ impl<'a> Page<'a> {
 
     async fn write_pupils(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
         let mut rows = Vec::with_capacity(self.pupils.len());
-        for pupil in self.pupils.values() {
+        for (_, pupil) in self.pupils.values() {
             let present = self.present.remove(&pupil.id).unwrap_or_default();
             rows.push(self.row(pupils::columns(pupil, present)?));
         }
@@ -432,9 +432,15 @@ impl<'a> Page<'a> {
                 anomalies::raise_at(tx, self.school, anomaly, Some(*seq)).await?;
             }
         }
+        if anomalies::count_open(tx, self.school).await? == 0 {
+            return Ok(());
+        }
         for ((pupil, phase, _), (seq, ..)) in &self.demands {
-            let settled = anomalies::DEMAND_CODES;
-            anomalies::settle_by_event(tx, self.school, (*pupil, *phase), settled, *seq, self.now).await?;
+            let subject = Subject::Pupil(*pupil, Some(*phase));
+            anomalies::settle_before(tx, self.school, &subject, *seq, self.now).await?;
+        }
+        for (pupil, (seq, _)) in &self.pupils {
+            anomalies::settle_before(tx, self.school, &Subject::Pupil(*pupil, None), *seq, self.now).await?;
         }
         Ok(())
     }
