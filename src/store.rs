@@ -70,6 +70,9 @@ pub enum StoreError {
         /// Number.
         number: u32,
     },
+    /// Another process read the feed meanwhile: what was computed from the older cursor does not hold.
+    #[error("another process has read the feed of {0} meanwhile: it is read again at the next tick")]
+    FeedMoved(SchoolKey),
     /// All numbers of a school and year are used.
     #[error("{0} has used all its numbers of this year")]
     NumbersUsedUp(SchoolKey),

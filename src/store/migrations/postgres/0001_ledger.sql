@@ -15,6 +15,7 @@ CREATE TABLE school (
     stop_to BIGINT,
     first_calendar_at_ms BIGINT,
     carried_at_ms BIGINT,
+    carried_began_at_ms BIGINT,
     PRIMARY KEY (uai, year)
 );
 
@@ -257,6 +258,7 @@ CREATE TABLE lot (
     size_bytes BIGINT NOT NULL,
     bytes BYTEA,
     content BYTEA NOT NULL,
+    acknowledgements_content BYTEA NOT NULL,
     cut_seq BIGINT NOT NULL,
     epoch BIGINT NOT NULL,
     cut_at_ms BIGINT NOT NULL,
@@ -306,7 +308,8 @@ CREATE TABLE anomaly (
     UNIQUE (uai, year, code, subject)
 );
 
--- One row per school and civil date: a night is ok at most once.
+-- One row per school and civil date: a night is ok at most once. `extra_…` is the run after a closing that the night had
+-- not read yet; `carried_began_at_ms` of the school is when its latest run that ended ok began.
 CREATE TABLE night (
     uai TEXT NOT NULL,
     year BIGINT NOT NULL,
@@ -317,6 +320,9 @@ CREATE TABLE night (
     ended_at_ms BIGINT,
     caught_up BIGINT NOT NULL CHECK (caught_up IN (0, 1)),
     summary TEXT,
+    extra_outcome TEXT CHECK (extra_outcome IN ('ok', 'failed')),
+    extra_attempts BIGINT NOT NULL DEFAULT 0,
+    extra_attempt_at_ms BIGINT,
     PRIMARY KEY (uai, year, date)
 );
 

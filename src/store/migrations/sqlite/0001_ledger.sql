@@ -15,6 +15,7 @@ CREATE TABLE school (
     stop_to INTEGER,
     first_calendar_at_ms INTEGER,
     carried_at_ms INTEGER,
+    carried_began_at_ms INTEGER,
     PRIMARY KEY (uai, year)
 ) STRICT;
 
@@ -257,6 +258,7 @@ CREATE TABLE lot (
     size_bytes INTEGER NOT NULL,
     bytes BLOB,
     content BLOB NOT NULL,
+    acknowledgements_content BLOB NOT NULL,
     cut_seq INTEGER NOT NULL,
     epoch INTEGER NOT NULL,
     cut_at_ms INTEGER NOT NULL,
@@ -306,7 +308,8 @@ CREATE TABLE anomaly (
     UNIQUE (uai, year, code, subject)
 ) STRICT;
 
--- One row per school and civil date: a night is ok at most once.
+-- One row per school and civil date: a night is ok at most once. `extra_…` is the run after a closing that the night had
+-- not read yet; `carried_began_at_ms` of the school is when its latest run that ended ok began.
 CREATE TABLE night (
     uai TEXT NOT NULL,
     year INTEGER NOT NULL,
@@ -317,6 +320,9 @@ CREATE TABLE night (
     ended_at_ms INTEGER,
     caught_up INTEGER NOT NULL CHECK (caught_up IN (0, 1)),
     summary TEXT,
+    extra_outcome TEXT CHECK (extra_outcome IN ('ok', 'failed')),
+    extra_attempts INTEGER NOT NULL DEFAULT 0,
+    extra_attempt_at_ms INTEGER,
     PRIMARY KEY (uai, year, date)
 ) STRICT;
 

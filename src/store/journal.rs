@@ -1,0 +1,57 @@
+//! The journal: what people and the guard did, for ever. No names of pupils.
+
+use crate::domain::{school::SchoolKey, time::Timestamp};
+use crate::store::{StoreError, Tx, value::values};
+
+/// One entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// School, where it is about one.
+    pub school: Option<SchoolKey>,
+    /// When.
+    pub at: Timestamp,
+    /// What kind of thing was done.
+    pub kind: String,
+    /// What was done, and why.
+    pub text: String,
+    /// Who did it, where a person did.
+    pub who: Option<String>,
+}
+
+/// Writes an entry.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn write(
+    tx: &mut Tx,
+    school: Option<SchoolKey>,
+    kind: &str,
+    text: &str,
+    who: Option<&str>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (uai, year) = (school.map(|school| school.uai), school.map(|school| school.year));
+    let sql = "INSERT INTO journal (uai, year, at_ms, kind, text, who) VALUES ($1, $2, $3, $4, $5, $6)";
+    tx.execute(sql, values![uai, year, now, kind, text, who]).await?;
+    Ok(())
+}
+
+/// Entries of a school, or of all, oldest first.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn list(tx: &mut Tx, school: Option<SchoolKey>) -> Result<Vec<Entry>, StoreError> {
+    let (uai, year) = (school.map(|school| school.uai), school.map(|school| school.year));
+    let sql = "SELECT at_ms, kind, text, who, uai, year FROM journal \
+         WHERE ($1 IS NULL OR uai = $1) AND ($2 IS NULL OR year = $2) ORDER BY id";
+    let rows = tx.rows(sql, values![uai, year]).await?;
+    rows.iter()
+        .map(|row| {
+            let mut cells = row.cells();
+            let (at, kind, text, who) = (cells.at()?, cells.text()?, cells.text()?, cells.opt_text()?);
+            let mut ahead = row.cells();
+            let known = ahead.skip(4).opt_text()?.is_some();
+            Ok(Entry { school: if known { Some(cells.school()?) } else { None }, at, kind, text, who })
+        })
+        .collect()
+}
