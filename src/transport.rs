@@ -3,6 +3,10 @@
 
 mod body;
 pub mod directory;
+mod feed;
 pub mod http;
 pub mod siecle;
 pub mod teleservice;
+
+#[cfg(test)]
+mod fixture;

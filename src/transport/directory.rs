@@ -40,14 +40,27 @@ impl Directory {
         self.files.list(&self.path.join(folder)).await.map_err(|fault| unread(&fault))
     }
 
+    /// Names of all that stands in `folder`, published or not, sorted.
+    ///
+    /// # Errors
+    /// `NotSent` when the folder can't be read.
+    pub async fn visible(&self, folder: &str) -> Result<Vec<String>, Answer> {
+        let dir = self.path.join(folder);
+        let mut entries = tokio::fs::read_dir(&dir).await.map_err(|fault| unreachable(&dir, &fault))?;
+        let mut names = Vec::new();
+        while let Some(entry) = entries.next_entry().await.map_err(|fault| unreachable(&dir, &fault))? {
+            names.extend(entry.file_name().into_string());
+        }
+        names.sort();
+        Ok(names)
+    }
+
     /// Whether `name` stands in `folder`, with its digest or without.
     ///
     /// # Errors
     /// `NotSent` when the folder can't be read.
     pub async fn holds(&self, folder: &str, name: &str) -> Result<bool, Answer> {
-        self.published(folder).await?;
-        let path = self.path.join(folder).join(name);
-        tokio::fs::try_exists(&path).await.map_err(|fault| unreachable(&path, &fault))
+        Ok(self.visible(folder).await?.iter().any(|visible| visible == name))
     }
 
     /// The bytes of a published file; none while it has no digest, or when it has just been moved away.
@@ -107,5 +120,5 @@ fn unread(fault: &FileFault) -> Answer {
 }
 
 fn unreachable(path: &Path, fault: &std::io::Error) -> Answer {
-    Answer::NotSent { why: format!("cannot look for {}: {fault}", path.display()) }
+    Answer::NotSent { why: format!("cannot list {}: {fault}", path.display()) }
 }

@@ -3,7 +3,10 @@
 
 use crate::{
     clock::Clock,
-    codec::envelope,
+    codec::{
+        envelope,
+        json::problem::{self, ProblemKind},
+    },
     crash::{Crash, Point},
     domain::time::Timestamp,
     plan::delivery::{self, Answer, Outcome, Problem},
@@ -303,7 +306,7 @@ impl Http {
         });
         // A refusal stands on its status; what its body adds is taken where it can be read.
         let body = body::read(&mut response, PROBLEM_BYTES_MAX).await.ok();
-        Err(Answer::Status { code, problem: body.as_deref().and_then(problem), retry_after_s })
+        Err(Answer::Status { code, problem: body.as_deref().and_then(problem_of), retry_after_s })
     }
 }
 
@@ -389,9 +392,12 @@ fn unanswered(fault: reqwest::Error) -> Answer {
     if fault.is_connect() || fault.is_builder() { Answer::NotSent { why } } else { Answer::Broken { why } }
 }
 
-fn problem(body: &[u8]) -> Option<Problem> {
-    let _ = body;
-    None
+fn problem_of(body: &[u8]) -> Option<Problem> {
+    let problem::Problem { kind, code, detail } = problem::decode(body)?;
+    Some(match kind {
+        ProblemKind::Technical => Problem::Technical { code, detail },
+        ProblemKind::Business => Problem::Business { code, detail },
+    })
 }
 
 /// An instant in the form of `Date` (RFC 9110).
@@ -404,4 +410,389 @@ fn http_date(text: &str) -> Option<Timestamp> {
 fn retry_after_s(text: &str, now: Timestamp) -> Option<u64> {
     let seconds = text.trim().parse().ok();
     seconds.or_else(|| u64::try_from(http_date(text)?.since_ms(now).max(0) / 1_000).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transport::fixture::{Far, NOW_MS, Said, base_of, client as client_of, code, ok, player, status};
+    use flate2::{Compression, write::GzEncoder};
+    use rstest::rstest;
+    use std::{io::Write, process::Command};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    const BODY: &[u8] = b"<LOT/>";
+    /// The digest of `BODY`.
+    const DIGEST: &str = "sha-256=:4aWQtJrWwyKLzHhwhqwqRSyhEB1bf58OV6IYaXRlEvg=:";
+
+    fn get() -> Ask<'static> {
+        Ask { path: &["a", "b c"], query: &[], upload: None, repeat: Repeat::Freely }
+    }
+
+    fn put(repeat: Repeat) -> Ask<'static> {
+        let upload = Upload {
+            bytes: BODY,
+            content_type: "application/xml",
+            key: Some("0380001V-2019-12"),
+            file_name: Some("0380001V-2019-DEM-3E-DEFINITIVE-00012.xml"),
+        };
+        Ask { path: &["lots", "12"], query: &[], upload: Some(upload), repeat }
+    }
+
+    fn gzip(body: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(body).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn digest_of(body: &[u8]) -> String {
+        envelope::content_digest_header(&envelope::sha256(body))
+    }
+
+    fn why(answer: &Answer) -> &str {
+        match answer {
+            Answer::Status { .. } => panic!("{answer:?}"),
+            Answer::NotSent { why } | Answer::Broken { why } | Answer::Unusable { why } => why,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_put_carries_its_headers_and_the_token() {
+        let far = Far::saying([code(202)]).await;
+        let mut options = HttpOptions::new(far.base.clone());
+        options.bearer = Some("jeton-de-test\n".into());
+        let reply = client_of(options).ask(&put(Repeat::UnlessArrived)).await.unwrap();
+        assert_eq!((reply.code, reply.body.as_slice()), (202, b"".as_slice()));
+        let asked = far.asked().pop().unwrap();
+        assert_eq!((asked.method.as_str(), asked.target.as_str(), &asked.body[..]), ("PUT", "/base/lots/12", BODY));
+        for (name, value) in [
+            ("authorization", "Bearer jeton-de-test"),
+            ("content-type", "application/xml"),
+            ("content-digest", digest_of(BODY).as_str()),
+            ("idempotency-key", "0380001V-2019-12"),
+            ("content-disposition", "attachment; filename=\"0380001V-2019-DEM-3E-DEFINITIVE-00012.xml\""),
+            ("content-length", "6"),
+        ] {
+            assert_eq!(asked.header(name), Some(value), "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_get_carries_its_query_and_no_token_unless_there_is_one() {
+        let far = Far::saying([ok(BODY)]).await;
+        let ask = Ask { query: &[("depuis", "3"), ("limite", "5")], ..get() };
+        assert_eq!(far.client().ask(&ask).await.unwrap().body, BODY);
+        let asked = far.asked().pop().unwrap();
+        assert_eq!((asked.method.as_str(), asked.target.as_str()), ("GET", "/base/a/b%20c?depuis=3&limite=5"));
+        assert_eq!((asked.header("authorization"), asked.header("content-digest")), (None, None));
+    }
+
+    #[rstest]
+    #[case::bad_request(400, 1)]
+    #[case::unauthorised(401, 1)]
+    #[case::forbidden(403, 1)]
+    #[case::not_found(404, 1)]
+    #[case::conflict(409, 1)]
+    #[case::gone(410, 1)]
+    #[case::too_large(413, 1)]
+    #[case::unprocessable(422, 1)]
+    #[case::timeout(408, 4)]
+    #[case::too_early(425, 4)]
+    #[case::too_many(429, 4)]
+    #[case::server_error(500, 4)]
+    #[case::bad_gateway(502, 4)]
+    #[case::unavailable(503, 4)]
+    #[tokio::test]
+    async fn some_statuses_are_tried_again_a_bounded_number_of_times(#[case] answered: u16, #[case] attempts: usize) {
+        for ask in [get(), put(Repeat::UnlessArrived)] {
+            let far = Far::saying(vec![code(answered); 9]).await;
+            assert_eq!(far.client().ask(&ask).await.unwrap_err(), status(answered));
+            assert_eq!(far.asked().len(), attempts);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fails_twice_and_then_answers_has_answered() {
+        let far = Far::saying([code(503), code(503), ok(BODY)]).await;
+        assert_eq!(far.client().ask(&put(Repeat::UnlessArrived)).await.unwrap().body, BODY);
+        let asked = far.asked();
+        assert_eq!(asked.len(), 3);
+        assert!(asked.iter().all(|asked| asked.body == BODY && asked.header("content-digest").is_some()));
+    }
+
+    #[rstest]
+    #[case::business("/metier", "OUVERT", 500, 1)]
+    #[case::technical("/technique", "PANNE", 500, 4)]
+    #[case::technical_and_final("/technique", "DROITS", 403, 1)]
+    #[tokio::test]
+    async fn a_problem_decides_before_the_status(
+        #[case] ending: &str,
+        #[case] named: &str,
+        #[case] answered: u16,
+        #[case] attempts: usize,
+    ) {
+        let body = format!(r#"{{"type":"https://x.invalid{ending}","code":"{named}","detail":"phrase"}}"#);
+        let said = code(answered).with("content-type", "application/problem+json").saying(body);
+        let far = Far::saying(vec![said; 9]).await;
+        let (code, detail) = (named.to_owned(), "phrase".to_owned());
+        let problem =
+            if ending == "/metier" { Problem::Business { code, detail } } else { Problem::Technical { code, detail } };
+        let expected = Answer::Status { code: answered, problem: Some(problem), retry_after_s: None };
+        assert_eq!(far.client().ask(&get()).await.unwrap_err(), expected);
+        assert_eq!(far.asked().len(), attempts);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_stands_whatever_its_body() {
+        let long = vec![b'x'; usize::try_from(PROBLEM_BYTES_MAX).unwrap() + 1];
+        let far = Far::saying([code(404).saying(long), code(404).with("content-digest", DIGEST).saying("other")]).await;
+        for _ in 0..2 {
+            assert_eq!(far.client().ask(&get()).await.unwrap_err(), status(404));
+        }
+    }
+
+    #[rstest]
+    #[case::within("60", 60, 4)]
+    #[case::beyond("61", 61, 1)]
+    #[case::instant_within("Tue, 26 May 2020 01:15:40 GMT", 40, 4)]
+    #[case::instant_beyond("Tue, 26 May 2020 02:15:00 GMT", 3_600, 1)]
+    #[case::instant_past("Mon, 25 May 2020 01:15:00 GMT", 0, 4)]
+    #[tokio::test]
+    async fn retry_after_is_honoured_up_to_a_limit(
+        #[case] header: &str,
+        #[case] after_s: u64,
+        #[case] attempts: usize,
+    ) {
+        let said = code(503).with("retry-after", header).with("date", "Tue, 26 May 2020 01:15:00 GMT");
+        let far = Far::saying(vec![said; 9]).await;
+        let expected = Answer::Status { code: 503, problem: None, retry_after_s: Some(after_s) };
+        assert_eq!(far.client().ask(&get()).await.unwrap_err(), expected);
+        assert_eq!(far.asked().len(), attempts);
+    }
+
+    #[test]
+    fn waits_grow_and_are_jittered() {
+        let rows: Vec<Vec<Duration>> = (0..20).map(|_| waits(4).collect()).collect();
+        for row in &rows {
+            assert_eq!(row.len(), 3);
+            for (wait, least_s) in row.iter().zip([1, 2, 4]) {
+                let least = Duration::from_secs(least_s);
+                assert!(least <= *wait && *wait < 2 * least, "{wait:?}");
+            }
+        }
+        assert!(rows.iter().any(|row| *row != rows[0]));
+        assert_eq!(waits(1).count() + waits(0).count(), 0);
+    }
+
+    #[rstest]
+    #[case::as_is(ok(BODY).with("content-digest", digest_of(BODY)), None)]
+    #[case::compressed(ok(gzip(BODY)).with("content-encoding", "gzip").with("content-digest", digest_of(&gzip(BODY))), None)]
+    #[case::another_algorithm(ok(BODY).with("content-digest", "sha-512=:AAAA:"), None)]
+    #[case::two_members(ok([gzip(b"<LO"), gzip(b"T/>")].concat()).with("content-encoding", "gzip"), None)]
+    #[case::wrong_digest(ok(BODY).with("content-digest", digest_of(b"<LOU/>")), Some("Content-Digest"))]
+    #[case::digest_of_the_decoded(
+        ok(gzip(BODY)).with("content-encoding", "gzip").with("content-digest", digest_of(BODY)),
+        Some("Content-Digest")
+    )]
+    #[case::spoilt_digest(ok(BODY).with("content-digest", "sha-256=:AAAA:"), Some("Content-Digest"))]
+    #[case::cut_gzip(ok(&gzip(BODY)[..20]).with("content-encoding", "gzip"), Some("gzip"))]
+    #[case::no_gzip(ok(BODY).with("content-encoding", "gzip"), Some("gzip"))]
+    #[case::unasked_coding(ok(BODY).with("content-encoding", "br"), Some("Content-Encoding"))]
+    #[tokio::test]
+    async fn a_body_is_taken_whole_or_not_at_all(#[case] said: Said, #[case] refused: Option<&str>) {
+        let far = Far::saying([said]).await;
+        match (far.client().ask(&get()).await, refused) {
+            (Ok(reply), None) => assert_eq!(reply.body, BODY),
+            (Err(answer @ Answer::Unusable { .. }), Some(word)) => assert!(why(&answer).contains(word), "{answer:?}"),
+            (other, _) => panic!("{other:?}"),
+        }
+        assert_eq!(far.asked().len(), 1);
+    }
+
+    #[rstest]
+    #[case::exactly(BODY.to_vec(), "identity", None)]
+    #[case::one_more([BODY, b"x"].concat(), "identity", Some("larger than 6 bytes"))]
+    #[case::bomb(gzip(&vec![0; 10_000_000]), "gzip", Some("larger than 6 bytes"))]
+    #[tokio::test]
+    async fn what_is_counted_is_what_it_decodes_to(
+        #[case] body: Vec<u8>,
+        #[case] coding: &str,
+        #[case] refused: Option<&str>,
+    ) {
+        let far = Far::saying([ok(body).with("content-encoding", coding)]).await;
+        let mut options = HttpOptions::new(far.base.clone());
+        options.body_bytes_max = 6;
+        match (client_of(options).ask(&get()).await, refused) {
+            (Ok(reply), None) => assert_eq!(reply.body, BODY),
+            (Err(answer @ Answer::Unusable { .. }), Some(word)) => assert!(why(&answer).contains(word), "{answer:?}"),
+            (other, _) => panic!("{other:?}"),
+        }
+    }
+
+    /// Accepts, reads the request's head, says `answer` and hangs up; counts the connections.
+    async fn hanging_up(answer: &'static [u8]) -> (Url, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = base_of(&listener, "http");
+        let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = std::sync::Arc::clone(&count);
+        tokio::spawn(async move {
+            loop {
+                let (mut socket, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                let mut head = [0; 4_096];
+                let read = socket.read(&mut head).await.unwrap();
+                assert!(0 < read);
+                socket.write_all(answer).await.unwrap();
+            }
+        });
+        (base, count)
+    }
+
+    #[rstest]
+    #[case::question(get(), 4)]
+    #[case::order(put(Repeat::Freely), 4)]
+    #[case::lot(put(Repeat::UnlessArrived), 1)]
+    #[tokio::test]
+    async fn what_may_have_arrived_goes_again_only_where_that_is_harmless(
+        #[case] ask: Ask<'static>,
+        #[case] sent: usize,
+    ) {
+        for answer in [b"".as_slice(), b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n<L"] {
+            let (base, count) = hanging_up(answer).await;
+            let answer = client_of(HttpOptions::new(base)).ask(&ask).await.unwrap_err();
+            assert!(matches!(answer, Answer::Broken { .. }), "{answer:?}");
+            assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), sent);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_far_side_that_says_nothing_in_time_is_in_doubt() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut options = HttpOptions::new(base_of(&listener, "http"));
+        options.idle_timeout_s = 1;
+        let answer = client_of(options).ask(&put(Repeat::UnlessArrived)).await.unwrap_err();
+        assert!(matches!(answer, Answer::Broken { .. }), "{answer:?}");
+    }
+
+    #[tokio::test]
+    async fn where_nobody_listens_nothing_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = base_of(&listener, "http");
+        drop(listener);
+        let http = client_of(HttpOptions::new(base));
+        for ask in [get(), put(Repeat::UnlessArrived)] {
+            let answer = http.ask(&ask).await.unwrap_err();
+            assert!(matches!(answer, Answer::NotSent { .. }), "{answer:?}");
+            assert!(why(&answer).contains("refused") && !why(&answer).contains("/base"), "{answer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_like_another() {
+        let elsewhere = Far::saying([ok(BODY)]).await;
+        let far = Far::saying([code(307).with("location", elsewhere.base.as_str())]).await;
+        assert_eq!(far.client().ask(&get()).await.unwrap_err(), status(307));
+        assert!(elsewhere.asked().is_empty());
+    }
+
+    #[tokio::test]
+    async fn every_attempt_passes_its_points() {
+        let far = Far::saying([code(503), ok(BODY)]).await;
+        let crash = Crash::counting();
+        let http = Http::new(HttpOptions::new(far.base.clone()), player(), crash.clone()).unwrap();
+        http.ask(&get()).await.unwrap();
+        let passed = crash.passed();
+        assert_eq!((passed[&Point::RequestSent], passed[&Point::AnswerReceived]), (2, 2));
+    }
+
+    #[tokio::test]
+    async fn a_crash_before_the_request_sends_nothing_and_one_after_it_has_sent() {
+        for (point, sent) in [(Point::RequestSent, 0), (Point::AnswerReceived, 1)] {
+            let far = Far::saying([ok(BODY)]).await;
+            let crash = Crash::counting();
+            crash.arm(point, 1);
+            let http = Http::new(HttpOptions::new(far.base.clone()), player(), crash.clone()).unwrap();
+            tokio::select! {
+                biased;
+                answer = async { http.ask(&get()).await } => panic!("it lived: {answer:?}"),
+                () = crash.died() => (),
+            }
+            assert_eq!(far.asked().len(), sent);
+        }
+    }
+
+    #[rstest]
+    #[case::same("Tue, 26 May 2020 01:15:00 GMT", Some(0))]
+    #[case::we_are_ahead("Tue, 26 May 2020 01:12:59 GMT", Some(121_000))]
+    #[case::we_are_behind("Tue, 26 May 2020 01:17:01 GMT", Some(-121_000))]
+    #[case::no_date("hier", None)]
+    #[tokio::test]
+    async fn the_far_sides_date_is_kept_whatever_the_status(#[case] date: &str, #[case] skew_ms: Option<i64>) {
+        for answered in [200, 404] {
+            let far = Far::saying([code(answered).with("date", date)]).await;
+            let http = far.client();
+            assert_eq!(http.last_date(), None);
+            let _ = http.ask(&get()).await;
+            assert_eq!(http.last_date().map(|date| date.skew_ms()), skew_ms);
+        }
+    }
+
+    #[rstest]
+    #[case::between(500, 0, 3_000, 0)]
+    #[case::within_the_second(0, 999, 5_000, 0)]
+    #[case::second_before(0, 1_000, 5_000, 1_000)]
+    #[case::after(9_000, 0, 5_000, -4_000)]
+    fn a_slow_answer_is_no_clock_out_of_step(
+        #[case] theirs_ms: i64,
+        #[case] sent_ms: i64,
+        #[case] received_ms: i64,
+        #[case] skew_ms: i64,
+    ) {
+        let at = |ms: i64| Timestamp::from_epoch_ms(NOW_MS + ms);
+        let date = FarDate { theirs: at(theirs_ms), sent: at(sent_ms), received: at(received_ms) };
+        assert_eq!(date.skew_ms(), skew_ms);
+    }
+
+    #[rstest]
+    #[case::loopback("http://127.0.0.1:8080/", true)]
+    #[case::loopback_6("http://[::1]:8080/", true)]
+    #[case::loopback_name("http://localhost/x", true)]
+    #[case::elsewhere("http://orientation.example/", false)]
+    #[case::disguised("http://127.0.0.1.example/", false)]
+    #[case::any_address("http://0.0.0.0/", false)]
+    #[case::another_scheme("ftp://127.0.0.1/", false)]
+    #[case::no_host("data:text/plain,x", false)]
+    fn plain_http_is_for_loopback(#[case] base: &str, #[case] taken: bool) {
+        let made = Http::new(HttpOptions::new(Url::parse(base).unwrap()), player(), Crash::off());
+        assert_eq!(made.is_ok(), taken);
+    }
+
+    #[test]
+    fn credentials_that_cannot_be_used_are_named_without_being_shown() {
+        let loopback = || HttpOptions::new(Url::parse("https://127.0.0.1/").unwrap());
+        let token = HttpOptions { bearer: Some("a\u{7}b".into()), ..loopback() };
+        let identity = HttpOptions { identity_pem: Some("secret".into()), ..loopback() };
+        let roots = HttpOptions { roots_pem: Some(b"none".to_vec()), ..loopback() };
+        let fault = |options| Http::new(options, player(), Crash::off()).err().unwrap();
+        assert!(matches!(fault(token), SetupFault::Token));
+        let fault_of_identity = fault(identity);
+        assert!(matches!(fault_of_identity, SetupFault::Identity) && !fault_of_identity.to_string().contains("secret"));
+        assert!(matches!(fault(roots), SetupFault::Roots));
+    }
+
+    /// Runs the test above again in an environment whose proxies lead nowhere: it may not notice.
+    #[test]
+    fn no_proxy_stands_between_us_and_loopback() {
+        let test = "transport::http::tests::what_fails_twice_and_then_answers_has_answered";
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+            again.env(name, "http://127.0.0.1:9");
+        }
+        let ran = again.env_remove("NO_PROXY").env_remove("no_proxy").args(["--exact", test]).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+    }
 }

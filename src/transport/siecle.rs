@@ -2,7 +2,10 @@
 
 use crate::{
     clock::Clock,
-    codec::envelope::{self, ExchangeFile},
+    codec::{
+        envelope::{self, ExchangeFile},
+        json::listing::{self, ListedResponse},
+    },
     crash::Crash,
     domain::{
         lot::{Document, FileName, Format},
@@ -62,8 +65,8 @@ pub enum ReceiptAnswer {
 pub struct ResponseRef {
     /// `NUM_ENVOI`.
     pub number: u32,
-    /// Its name, as Siècle gives it: not checked.
-    pub name: String,
+    /// Its name.
+    pub name: FileName,
     /// The digest published with it.
     pub sha256: [u8; 32],
     /// Its size, as Siècle gives it.
@@ -128,7 +131,7 @@ impl Siecle {
             Self::Directory(folders) => find_response_files(folders, school).await?,
         };
         found.retain(|file| after < file.number);
-        found.sort_by(|one, other| (one.number, &one.name).cmp(&(other.number, &other.name)));
+        found.sort_by(|one, other| (one.number, one.name).cmp(&(other.number, other.name)));
         Ok(found)
     }
 
@@ -144,8 +147,8 @@ impl Siecle {
                 let path = ["exports", "orientation", "reponses", uai, &year, &number];
                 http.ask(&Ask { path: &path, query: &[], upload: None, repeat: Repeat::Freely }).await?.body
             }
-            Self::Directory(folders) => folders.read(EXPORT, &file.name).await?.ok_or_else(|| Answer::Unusable {
-                why: format!("response file {} is no longer published", file.number),
+            Self::Directory(folders) => folders.read(EXPORT, &file.name.to_string()).await?.ok_or_else(|| {
+                Answer::Unusable { why: format!("response file {} is no longer published", file.number) }
             })?,
         };
         if envelope::sha256(&bytes) == file.sha256 {
@@ -229,8 +232,19 @@ async fn find_receipt(folders: &Directory, lot: &FileName, own: FileName) -> Res
     })
 }
 
-async fn ask_response_files(_: &Http, _: SchoolKey, _: u32) -> Result<Vec<ResponseRef>, Answer> {
-    Err(Answer::Unusable { why: "the listing can't be read".to_owned() })
+async fn ask_response_files(http: &Http, school: SchoolKey, after: u32) -> Result<Vec<ResponseRef>, Answer> {
+    let (year, after) = (school.year.to_string(), after.to_string());
+    let path = ["exports", "orientation", "reponses", school.uai.as_str(), &year];
+    let query = [("depuis", after.as_str())];
+    let reply = http.ask(&Ask { path: &path, query: &query, upload: None, repeat: Repeat::Freely }).await?;
+    let listed = listing::decode(school, &reply.body).map_err(|fault| Answer::Unusable { why: fault.to_string() })?;
+    let of_listed = |file: ListedResponse| ResponseRef {
+        number: file.number,
+        name: file.name,
+        sha256: file.sha256,
+        size_bytes: file.size_bytes,
+    };
+    Ok(listed.into_iter().map(of_listed).collect())
 }
 
 async fn find_response_files(folders: &Directory, school: SchoolKey) -> Result<Vec<ResponseRef>, Answer> {
@@ -241,7 +255,7 @@ async fn find_response_files(folders: &Directory, school: SchoolKey) -> Result<V
             continue;
         }
         if let Some((sha256, size_bytes)) = folders.announced(EXPORT, &name).await? {
-            found.push(ResponseRef { number: parsed.number, name, sha256, size_bytes });
+            found.push(ResponseRef { number: parsed.number, name: parsed, sha256, size_bytes });
         }
     }
     Ok(found)
