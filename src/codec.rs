@@ -3,6 +3,7 @@
 
 pub mod csv;
 pub mod envelope;
+pub mod json;
 pub mod xml;
 
 use crate::domain::{
