@@ -146,8 +146,7 @@ impl Siecle {
         let responses = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         let head = ResponseHead { key, number, stamped_at: now, entry_complete_at, responses };
         let file = codec::encode_responses(&head, office.zone, &rows, format, encoding)?;
-        let published =
-            ResponseFile { name: file.name.to_string(), bytes: file.bytes, sha256: Some(file.sha256) };
+        let published = ResponseFile { name: file.name.to_string(), bytes: file.bytes, sha256: Some(file.sha256) };
         office.responses.insert(number, published);
         Ok(Some(number))
     }
@@ -171,9 +170,8 @@ struct Seat {
 /// those without; of pupils whom no lot names only the one who is asked for.
 fn seats(office: &Office, key: CampaignKey, council: &Council) -> BTreeMap<PupilId, Seat> {
     let of_division = |division: &Division| council.division.as_ref().is_none_or(|wanted| wanted == division);
-    let is_wanted = |id: PupilId, division: &Division| {
-        council.pupil.is_none_or(|wanted| wanted == id) && of_division(division)
-    };
+    let is_wanted =
+        |id: PupilId, division: &Division| council.pupil.is_none_or(|wanted| wanted == id) && of_division(division);
     let proposes = !council.proposals.is_empty();
     let held = office.held.get(&key).into_iter().flatten();
     let held = held.filter(|(id, held)| is_wanted(**id, &held.division) && (proposes || held.demand.is_some()));
@@ -198,7 +196,8 @@ fn verdicts(phase: Phase, demand: Option<&Demand>, council: &Council) -> Result<
         Phase::Definitive => YES,
     };
     let value = council.value.as_deref().unwrap_or(default);
-    let asked: Vec<_> = demand.into_iter().flat_map(|demand| demand.choices.as_slice()).map(|one| one.track()).collect();
+    let asked: Vec<_> =
+        demand.into_iter().flat_map(|demand| demand.choices.as_slice()).map(|one| one.track()).collect();
     for track in Track::ALL.into_iter().filter(|track| asked.contains(track)) {
         let code = track.code();
         values.push((code.to_owned(), council.proposals.get(code).map_or(value, String::as_str).to_owned()));

@@ -338,8 +338,6 @@ fn invalid(detail: &str) -> Problem {
 
 fn wish(choice: &Choice) -> String {
     let track = choice.track().code();
-    let vocational = |formation: &Formation| {
-        format!("{track}/{}/{}", formation.label, formation.status.code())
-    };
+    let vocational = |formation: &Formation| format!("{track}/{}/{}", formation.label, formation.status.code());
     choice.formation().map_or_else(|| track.to_owned(), vocational)
 }

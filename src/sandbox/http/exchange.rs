@@ -79,15 +79,15 @@ impl<T> Far<T> {
         if latency_ms > 0 {
             self.clock.wait(Duration::from_millis(latency_ms)).await;
         }
-        let treated = |treat: Box<dyn FnOnce(&mut T, &Asked, &Bytes, Timestamp) -> Result<Answer, Problem> + '_>| {
+        let treated = || {
             let too_large = || Problem::technical(413, "TAILLE", "the body is larger than 64 MiB");
             let body = asked.body.as_ref().ok_or_else(too_large)?;
             treat(&mut hold(&self.stand_in), &asked, body, self.clock.now())
         };
         let answer = match fate {
-            Fate::Served => treated(Box::new(treat)),
+            Fate::Served => treated(),
             Fate::ReplyLost => {
-                let answer = treated(Box::new(treat));
+                let answer = treated();
                 asked.cut.make();
                 answer
             }
@@ -148,8 +148,7 @@ impl Answer {
     /// 200 with a file and its digest.
     pub fn file(media_type: &str, name: &str, bytes: Vec<u8>, digest: &[u8; 32]) -> Self {
         let named = format!("attachment; filename=\"{name}\"");
-        let headers =
-            vec![(CONTENT_DIGEST, content_digest_header(digest)), (header::CONTENT_DISPOSITION, named)];
+        let headers = vec![(CONTENT_DIGEST, content_digest_header(digest)), (header::CONTENT_DISPOSITION, named)];
         Self { status: 200, media_type: media_type.to_owned(), headers, body: bytes }
     }
 
