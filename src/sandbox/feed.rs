@@ -1,6 +1,7 @@
 //! The téléservice's feed of one school and year: events in order, numbered from 1.
 
-use crate::domain::event::Event;
+use crate::codec::json::feed::encode_event;
+use crate::domain::{event::Event, time::Zone};
 
 /// What stands at one place of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +10,21 @@ pub enum Line {
     Meant(Event),
     /// An event as a scenario wrote it (`emit`): its JSON, whatever is wrong with it.
     Raw(String),
+}
+
+impl Line {
+    /// Its JSON, with instants in `zone`.
+    pub fn json(&self, zone: Zone) -> String {
+        match self {
+            Self::Meant(event) => encode_event(event, zone),
+            Self::Raw(json) => json.clone(),
+        }
+    }
+
+    /// Whether it was put there by hand: over folders such an event is a file of its own.
+    pub const fn is_raw(&self) -> bool {
+        matches!(self, Self::Raw(_))
+    }
 }
 
 /// One place of the feed.

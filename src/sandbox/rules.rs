@@ -153,9 +153,8 @@ fn answered(record: Option<&Record>, phase: Phase) -> Result<&Record, EntryCode>
 fn counts_and_ranks_fit(choices: &[RawChoice]) -> bool {
     let counted = (1..=CHOICES_MAX).contains(&choices.len());
     let ranked = (1_i64..).zip(choices).all(|(rank, choice)| choice.rank == rank);
-    let alike = |(at, choice): (usize, &RawChoice)| {
-        choices.iter().skip(at + 1).any(|other| wish(choice) == wish(other))
-    };
+    let alike =
+        |(at, choice): (usize, &RawChoice)| choices.iter().skip(at + 1).any(|other| wish(choice) == wish(other));
     counted && ranked && !choices.iter().enumerate().any(alike)
 }
 
