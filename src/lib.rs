@@ -1,5 +1,6 @@
 //! navette: the nightly shuttle between the téléservice Orientation and Siècle Orientation.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crash;
