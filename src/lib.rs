@@ -77,6 +77,7 @@ pub mod domain;
 
 // Layer 1: decisions, and the two handles that every layer above is given.
 pub mod clock;
+pub mod codec;
 pub mod crash;
 
 // Layer 6: drivers.
