@@ -55,7 +55,7 @@ impl<'a> Reader<'a> {
     /// The faults found, by line.
     pub(in crate::config) fn into_faults(self) -> Vec<ConfigFault> {
         let mut faults = self.faults.into_inner();
-        faults.sort_by(|a, b| (a.file != self.file, a.line).cmp(&(b.file != self.file, b.line)));
+        faults.sort_by_key(|fault| (fault.file != self.file, fault.line));
         faults
     }
 

@@ -122,7 +122,7 @@ fn link(reader: &Reader<'_>, name: &'static str) -> Option<Link> {
                 let wanted = "is missing: name a token, or a client certificate and its key";
                 return missing(&section, "token_file", wanted);
             }
-            Some(Link::Http(HttpLink { base, token, identity, roots }))
+            Some(Link::Http(Box::new(HttpLink { base, token, identity, roots })))
         }
     }
 }

@@ -62,6 +62,9 @@ impl UrlTemplate {
     pub fn parse(text: &str) -> Result<Self, ValueFault> {
         only_uai(text)?;
         let url = parse_url(text)?;
+        if url.host_str().is_some_and(|host| host.contains('{')) {
+            return Err(ValueFault("`{uai}` can stand in the path only"));
+        }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(ValueFault("must be a base URL: no `?`, no `#`"));
         }
