@@ -4,7 +4,6 @@ pub mod domain;
 
 pub mod check;
 pub mod clock;
-pub mod codec;
 pub mod crash;
 pub mod guard;
 pub mod nights;
@@ -23,3 +22,5 @@ pub mod window;
 
 pub mod config;
 pub mod replay;
+
+pub mod cli;

@@ -1,5 +1,6 @@
 //! Plays scenarios: the real code between the sandbox's two stand-ins, under a simulated clock (scenarios.md).
 
+pub mod demo;
 pub mod document;
 pub mod expect;
 pub mod golden;
@@ -10,4 +11,5 @@ pub mod report;
 pub mod scenario;
 pub mod stage;
 pub mod steps;
+pub mod suite;
 pub mod summary;

@@ -18,7 +18,7 @@ pub mod step;
 
 use crate::{
     domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp},
-    guard::facts::{FarSide, State},
+    guard::{FarSide, State},
     nights::Due,
     run::{
         context::{Context, Served},

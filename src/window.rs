@@ -3,16 +3,10 @@
 
 use crate::{
     crash::Point,
-    domain::{
-        campaign::{Calendar, CampaignKey},
-        pupil::Division,
-        time::Timestamp,
-    },
+    domain::{campaign::CampaignKey, order::Motive, time::Timestamp},
     guard::{
-        self,
-        action::{Close, LoadCalendar, Open, Reopen},
-        facts::{FarSide, Facts},
-        verdict::{Derogation, Refusal, Verdict},
+        self, CalendarChange, Close, Derogation, FarSide, Facts, LoadCalendar, Open, Refusal, Reopen, Verdict,
+        WindowAction, verdict::Why,
     },
     run::{
         self,
@@ -23,7 +17,6 @@ use crate::{
     },
     store::{Tx, campaigns, orders as ledger},
 };
-use std::collections::BTreeMap;
 
 /// What a hand may ask of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,14 +73,14 @@ pub async fn ask(
 }
 
 /// Intends the order that a permit allows; an answer when there is none to intend.
-async fn intend<A: guard::action::Window>(
+async fn intend<A: WindowAction>(
     tx: &mut Tx,
     verdict: Verdict<A>,
     now: Timestamp,
 ) -> Result<Option<Answer>, StepError> {
     match verdict {
         Verdict::Allowed(permit) => {
-            ledger::intend(tx, permit.by_hand(), now).await?;
+            ledger::intend_window(tx, permit, Motive::Hand, now).await?;
             Ok(None)
         }
         Verdict::Already => Ok(Some(Answer::Already)),
@@ -118,21 +111,6 @@ pub async fn show(ctx: &Context, served: &Served, key: CampaignKey, now: Timesta
     Ok(facts::of(ctx, &mut tx, key, far).await?.0)
 }
 
-/// A change of a calendar: what is given replaces, councils move or are added, the rest stays (guard.md).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Change {
-    /// Opening.
-    pub opens: Option<Timestamp>,
-    /// Closing.
-    pub closes: Option<Timestamp>,
-    /// Reopening.
-    pub reopens: Option<Timestamp>,
-    /// End.
-    pub ends: Option<Timestamp>,
-    /// Councils that move or are added.
-    pub councils: BTreeMap<Division, Timestamp>,
-}
-
 /// Loads or changes the calendar of one campaign.
 ///
 /// # Errors
@@ -141,14 +119,17 @@ pub async fn load(
     ctx: &Context,
     served: &Served,
     key: CampaignKey,
-    change: Change,
+    change: CalendarChange,
     derogation: Option<Derogation>,
     now: Timestamp,
 ) -> Result<Answer, StepError> {
     let far = look(ctx, served, now).await?;
     let mut tx = ctx.store.write().await?;
     let (known, _) = facts::of(ctx, &mut tx, key, far).await?;
-    let calendar = merged(known.calendar(), change);
+    // Without a calendar in force, a change that gives no opening or closing changes nothing that exists.
+    let Some(calendar) = change.onto(known.calendar()) else {
+        return Ok(Answer::Refused(Refusal::new(Why::NoCalendar)));
+    };
     match guard::decide(&known, LoadCalendar { calendar }, now, derogation, ctx.settings.policy) {
         Verdict::Allowed(permit) => {
             campaigns::load_calendar(&mut tx, permit, now).await?;
@@ -157,19 +138,5 @@ pub async fn load(
         }
         Verdict::Already => Ok(Answer::Already),
         Verdict::Refused(refusal) => Ok(Answer::Refused(refusal)),
-    }
-}
-
-/// The calendar that a change makes of the one in force; without one, what is missing falls together and is refused.
-fn merged(current: Option<&Calendar>, change: Change) -> Calendar {
-    let epoch = Timestamp::from_epoch_ms(0);
-    let mut councils = current.map(|calendar| calendar.councils.clone()).unwrap_or_default();
-    councils.extend(change.councils);
-    Calendar {
-        opens: change.opens.or(current.map(|calendar| calendar.opens)).unwrap_or(epoch),
-        closes: change.closes.or(current.map(|calendar| calendar.closes)).unwrap_or(epoch),
-        reopens: change.reopens.or(current.and_then(|calendar| calendar.reopens)),
-        ends: change.ends.or(current.and_then(|calendar| calendar.ends)),
-        councils,
     }
 }

@@ -101,7 +101,7 @@ async fn windows(stage: &Stage, step: &Step, expected: &Expected, said: &mut Vec
     }
     if let Some(wanted) = lots {
         let rows = ledger::list(&mut stage.ctx.store.read().await?, Some(key.school)).await?;
-        let came = rows.iter().filter(|row| row.key == key).count();
+        let came = rows.iter().filter(|row| row.record.key == key).count();
         compare("lots", wanted, &i64::try_from(came).unwrap_or(i64::MAX), said);
     }
     Ok(())
@@ -113,7 +113,7 @@ async fn counted_nights(stage: &Stage, school: SchoolKey) -> Result<BTreeMap<&'s
     let mut counted = BTreeMap::from([("ok", 0), ("failed", 0), ("caught_up", 0)]);
     let mut add = |kind| *counted.entry(kind).or_default() += 1;
     for row in rows {
-        match row.outcome {
+        match row.fact.outcome {
             Some(NightOutcome::Ok) => {
                 add("ok");
                 if row.caught_up {

@@ -11,6 +11,7 @@ use crate::{
         time::{TimeFault, TimeOfDay, Timestamp, Zone, parse_time_of_day},
         track::Track,
     },
+    guard::CalendarChange,
     replay::{
         document::{Fault, Faults, Section, number_of},
         scenario::{
@@ -18,7 +19,7 @@ use crate::{
             Side, Step, Way, Who,
         },
     },
-    window::{Change, Hand},
+    window::Hand,
 };
 use std::{collections::BTreeMap, fmt::Display, path::PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -152,7 +153,7 @@ fn synthetic(division: &Division, n: u32) -> PupilSpec {
     let folded: String = division.as_str().to_lowercase().split_whitespace().collect();
     let id = format!("{folded}-{n:03}");
     let representatives = (1..=REPRESENTATIVES_MAX).map(|rank| format!("{id}.{rank}")).collect();
-    PupilSpec { id, division: division.clone(), representatives, out_of_procedure: bool::default() }
+    PupilSpec { id, division: division.clone(), representatives, out_of_procedure: bool::default(), last_name: None }
 }
 
 fn pupil(section: &Section<'_>, id_keys: &[&'static str]) -> Option<PupilSpec> {
@@ -167,7 +168,7 @@ fn pupil(section: &Section<'_>, id_keys: &[&'static str]) -> Option<PupilSpec> {
         section.fault_of("representatives", "are at most two");
     }
     let out_of_procedure = section.truth("out_of_procedure").unwrap_or_default();
-    Some(PupilSpec { id, division: division?, representatives, out_of_procedure })
+    Some(PupilSpec { id, division: division?, representatives, out_of_procedure, last_name: None })
 }
 
 fn campaign(section: &Section<'_>, schools: &[SchoolSpec]) -> Option<CampaignSpec> {
@@ -209,7 +210,7 @@ struct Times<'a, 'd> {
 }
 
 impl Times<'_, '_> {
-    fn change(&self) -> Result<Change, String> {
+    fn change(&self) -> Result<CalendarChange, String> {
         let [opens, closes, reopens, ends] =
             ["opens", "closes", "reopens", "ends"].map(|key| self.section.text(key).map(|text| (key, text)));
         let councils = self.section.map("councils", |value| match value {
@@ -228,7 +229,7 @@ impl Times<'_, '_> {
             }
         }
         let read = |found: Option<(&'static str, String)>| found.map_or(Ok(None), |found| self.read(found));
-        let change = Change {
+        let change = CalendarChange {
             opens: read(opens)?,
             closes: read(closes)?,
             reopens: read(reopens)?,

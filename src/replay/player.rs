@@ -1,7 +1,9 @@
 //! Plays a scenario: from step to step the clock jumps, and whatever falls due in between happens at its due instant.
 
 use crate::{
+    crash::Point,
     domain::time::{MINUTE_S, Timestamp},
+    guard::CalendarChange,
     replay::{
         expect,
         report::{Report, StepReport},
@@ -10,9 +12,10 @@ use crate::{
         steps::{self, Played},
         summary,
     },
-    run,
-    window::{self, Answer, Change},
+    run::{self, outcome::Summary},
+    window::{self, Answer},
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a scenario is played.
 #[derive(Clone, Debug)]
@@ -23,20 +26,27 @@ pub struct How {
     pub database: Database,
     /// Whether every whole minute is ticked, though nothing would be found.
     pub every_minute: bool,
-    /// Where the program is killed once, and how often that point is passed before.
-    pub kill: Option<(crate::crash::Point, u32)>,
+    /// Where the program is killed once, and at which passage since the calendars were loaded.
+    pub kill: Option<(Point, u32)>,
 }
 
 impl How {
     /// As the scenario says, on SQLite.
     pub const fn plain() -> Self {
-        Self { way: None, database: Database::Default, every_minute: bool_false(), kill: None }
+        Self { way: None, database: Database::Default, every_minute: false, kill: None }
     }
 }
 
-const fn bool_false() -> bool {
-    false
+/// What a player tells while it plays.
+pub enum Happening<'a> {
+    /// A step was played.
+    Step(&'a Step, &'a Played),
+    /// A tick found something to do.
+    Tick(Timestamp, &'a Summary),
 }
+
+/// Who is told.
+pub type Told<'t> = dyn FnMut(&Happening<'_>) + Send + 't;
 
 /// What came of a scenario.
 pub struct Ended {
@@ -46,19 +56,22 @@ pub struct Ended {
     pub failures: Vec<String>,
     /// The stage as it was left.
     pub stage: Stage,
+    /// How often each crash point was passed before a kill could have been armed.
+    pub passed_before: BTreeMap<Point, u32>,
 }
 
 /// Plays a scenario to its last step.
 ///
 /// # Errors
 /// When it could not be set up, or the machine failed.
-pub async fn play(scenario: &Scenario, how: &How) -> Result<Ended, StageFault> {
+pub async fn play(scenario: &Scenario, how: &How, told: &mut Told<'_>) -> Result<Ended, StageFault> {
     let start = first_instant(scenario);
     let way = how.way.unwrap_or(scenario.transport);
-    let stage = Stage::set(scenario, way, start, &how.database).await?;
+    let stage = Stage::set(scenario, way, start, &how.database, how.kill.is_some()).await?;
     let mut player = Player {
         stage,
         scenario,
+        told,
         every_minute: how.every_minute,
         kill: how.kill,
         up: true,
@@ -67,15 +80,16 @@ pub async fn play(scenario: &Scenario, how: &How) -> Result<Ended, StageFault> {
         ticked: None,
         steps: Vec::new(),
         failures: Vec::new(),
+        passed_before: BTreeMap::new(),
     };
     if player.begin(start).await? {
         for (step, n) in scenario.steps.iter().zip(1..) {
             player.step(n, step).await?;
         }
     }
-    let Player { stage, steps, failures, .. } = player;
+    let Player { stage, steps, failures, passed_before, .. } = player;
     let report = summary::report(scenario, &stage, steps, failures.is_empty()).await?;
-    Ok(Ended { report, failures, stage })
+    Ok(Ended { report, failures, stage, passed_before })
 }
 
 /// Where the clock starts: given, else the earliest `opens`, `closes` or step.
@@ -86,11 +100,12 @@ fn first_instant(scenario: &Scenario) -> Timestamp {
     scenario.start.or(earliest).unwrap_or(Timestamp::from_epoch_ms(0))
 }
 
-struct Player<'s> {
+struct Player<'s, 't> {
     stage: Stage,
     scenario: &'s Scenario,
+    told: &'s mut Told<'t>,
     every_minute: bool,
-    kill: Option<(crate::crash::Point, u32)>,
+    kill: Option<(Point, u32)>,
     up: bool,
     /// Killed, and not started again yet.
     dead: bool,
@@ -99,9 +114,10 @@ struct Player<'s> {
     ticked: Option<Timestamp>,
     steps: Vec<StepReport>,
     failures: Vec<String>,
+    passed_before: BTreeMap<Point, u32>,
 }
 
-impl Player<'_> {
+impl Player<'_, '_> {
     /// The feed is read, calendars are loaded, then comes the first tick; false when a calendar ends the scenario.
     async fn begin(&mut self, start: Timestamp) -> Result<bool, StageFault> {
         self.stage.turn();
@@ -114,7 +130,7 @@ impl Player<'_> {
             let outcome = match &spec.calendar {
                 Err(_) => "CIVIL_TIME".to_owned(),
                 Ok(calendar) => {
-                    let change = Change {
+                    let change = CalendarChange {
                         opens: Some(calendar.opens),
                         closes: Some(calendar.closes),
                         reopens: calendar.reopens,
@@ -134,6 +150,7 @@ impl Player<'_> {
                 return Ok(false);
             }
         }
+        self.passed_before = self.stage.crash.passed();
         if let Some((point, passage)) = self.kill {
             self.stage.crash.arm(point, passage);
         }
@@ -191,6 +208,7 @@ impl Player<'_> {
         {
             self.failures.push(format!("step {n} ({}): expected {}, came {outcome}", step.name, step.expect));
         }
+        (self.told)(&Happening::Step(step, &played));
         let outcome = played.outcome.unwrap_or_else(|| "crashed".to_owned());
         self.steps.push(StepReport { n, at: step.at, name: step.name, outcome, earliest: played.earliest });
         Ok(())
@@ -211,7 +229,7 @@ impl Player<'_> {
                 None if self.kill.is_some() => self.restart(step.at).await?,
                 None => {
                     self.dead = true;
-                    return Ok(Played { outcome: None, earliest: None });
+                    return Ok(Played { outcome: None, earliest: None, sentence: None });
                 }
             }
         }
@@ -245,11 +263,16 @@ impl Player<'_> {
         let crash = self.stage.crash.clone();
         let summary = tokio::select! {
             biased;
-            summary = run::tick(&self.stage.ctx, &std::collections::BTreeSet::new(), now) => Some(summary),
+            summary = run::tick(&self.stage.ctx, &BTreeSet::new(), now) => Some(summary),
             () = crash.died() => None,
         };
         match summary {
-            Some(summary) => self.settled = !summary.schools.values().any(run::outcome::Done::changed),
+            Some(summary) => {
+                self.settled = !summary.schools.values().any(run::outcome::Done::changed);
+                if !self.settled {
+                    (self.told)(&Happening::Tick(now, &summary));
+                }
+            }
             None if self.kill.is_some() => {
                 self.restart(now).await?;
             }
@@ -265,7 +288,7 @@ impl Player<'_> {
         self.stage.restart().await?;
         if self.scenario.daemon && self.up {
             self.ticked = Some(now);
-            run::tick(&self.stage.ctx, &std::collections::BTreeSet::new(), now).await;
+            run::tick(&self.stage.ctx, &BTreeSet::new(), now).await;
         }
         Ok(())
     }

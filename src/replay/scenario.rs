@@ -82,6 +82,8 @@ pub struct PupilSpec {
     pub representatives: Vec<String>,
     /// R06.
     pub out_of_procedure: bool,
+    /// Family name; a synthetic one when absent. Only built-in scenarios give one.
+    pub last_name: Option<String>,
 }
 
 /// A campaign of a scenario.
@@ -172,7 +174,7 @@ pub enum Action {
     /// `calendar`.
     Calendar {
         /// What changes, or the civil time that names no instant.
-        change: Result<crate::window::Change, String>,
+        change: Result<crate::guard::CalendarChange, String>,
         /// Dérogation.
         derogation: Option<Override>,
     },

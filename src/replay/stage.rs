@@ -5,7 +5,7 @@ use crate::{
     crash::{Crash, Point},
     domain::{
         campaign::{CampaignKey, Phase},
-        pupil::Pupil,
+        pupil::{Private, Pupil, Representative},
         school::{School, SchoolKey, Uai},
         time::Timestamp,
     },
@@ -91,11 +91,18 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Sets a scenario up at `start`: pupils are in the feed, nothing was read yet.
+    /// Sets a scenario up at `start`: pupils are in the feed, nothing was read yet. One that is `killed` keeps its ledger in
+    /// a file.
     ///
     /// # Errors
     /// `StageFault`.
-    pub async fn set(scenario: &Scenario, way: Way, start: Timestamp, database: &Database) -> Result<Self, StageFault> {
+    pub async fn set(
+        scenario: &Scenario,
+        way: Way,
+        start: Timestamp,
+        database: &Database,
+        killed: bool,
+    ) -> Result<Self, StageFault> {
         let clock = Clock::player(start);
         let folder = Arc::new(tempfile::Builder::new().prefix("navette-replay-").tempdir()?);
         let teleservice = share(TeleserviceStandIn::new());
@@ -133,7 +140,7 @@ impl Stage {
         };
         let database_url = match database {
             Database::Url(url) => url.clone(),
-            Database::Default if may_crash(scenario) => {
+            Database::Default if killed || may_crash(scenario) => {
                 format!("sqlite:{}", folder.path().join("navette").join("navette.db").display())
             }
             Database::Default => "sqlite::memory:".to_owned(),
@@ -213,7 +220,13 @@ fn enrol(
 ) {
     let (id, representatives) = names.enrol(key, pupil);
     let made = world::pupil(id, spec.level, pupil.division.clone(), Some(&capitalised(&pupil.id)), &representatives);
-    let made = Pupil { in_procedure: !pupil.out_of_procedure, ..made };
+    let last_name = pupil.last_name.clone().map_or(made.last_name, Private::new);
+    let named = pupil.representatives.iter().map(|name| Private::new(capitalised(name)));
+    let representatives = made.representatives.into_iter().zip(named);
+    let representatives =
+        representatives.map(|(one, first_name)| Representative { first_name, last_name: last_name.clone(), ..one });
+    let representatives = representatives.collect();
+    let made = Pupil { in_procedure: !pupil.out_of_procedure, last_name, representatives, ..made };
     hold(siecle).enrol(key, made.clone());
     hold(teleservice).arrive(key, made, now);
 }

@@ -5,7 +5,7 @@ use crate::{
         campaign::{CampaignKey, Phase},
         pupil::{PupilId, RepresentativeId},
         school::SchoolKey,
-        time::Timestamp,
+        time::{Timestamp, Zone},
     },
     guard::Derogation,
     replay::{
@@ -38,6 +38,8 @@ pub struct Played {
     pub outcome: Option<String>,
     /// The instant from which it would be allowed.
     pub earliest: Option<Timestamp>,
+    /// The guard's sentence, when it says no.
+    pub sentence: Option<String>,
 }
 
 impl Played {
@@ -47,19 +49,21 @@ impl Played {
     }
 
     fn word(word: &str) -> Self {
-        Self { outcome: Some(word.to_owned()), earliest: None }
+        Self { outcome: Some(word.to_owned()), earliest: None, sentence: None }
     }
 
     fn entry<T>(answer: Result<T, EntryCode>) -> Self {
         answer.map_or_else(|code| Self::word(code.as_str()), |_| Self::ok())
     }
 
-    fn answer(answer: Answer) -> Self {
+    fn answer(answer: Answer, zone: Zone) -> Self {
         match answer {
             Answer::Done | Answer::Already => Self::ok(),
-            Answer::Refused(refusal) => {
-                Self { outcome: Some(refusal.code.as_str().to_owned()), earliest: refusal.earliest }
-            }
+            Answer::Refused(refusal) => Self {
+                outcome: Some(refusal.code.as_str().to_owned()),
+                earliest: refusal.earliest,
+                sentence: Some(refusal.sentence(zone)),
+            },
             Answer::Failed(_) => Self::word("FAILED"),
         }
     }
@@ -77,14 +81,14 @@ pub async fn play(stage: &mut Stage, scenario: &Scenario, step: &Step) -> Result
             let served = at.served(stage)?;
             let key = at.campaign(stage)?;
             let derogation = derogation.as_ref().map(asked);
-            Played::answer(window::ask(&stage.ctx, &served, key, *hand, derogation, at.now).await?)
+            Played::answer(window::ask(&stage.ctx, &served, key, *hand, derogation, at.now).await?, served.school.zone)
         }
         Action::Calendar { change: Err(_), .. } => Played::word("CIVIL_TIME"),
         Action::Calendar { change: Ok(change), derogation } => {
             let served = at.served(stage)?;
             let (key, change) = (at.campaign(stage)?, change.clone());
             let derogation = derogation.as_ref().map(asked);
-            Played::answer(window::load(&stage.ctx, &served, key, change, derogation, at.now).await?)
+            Played::answer(window::load(&stage.ctx, &served, key, change, derogation, at.now).await?, served.school.zone)
         }
         Action::Sync { named } => sync(stage, &at, *named).await,
         Action::Resync => {

@@ -95,13 +95,13 @@ async fn lots(stage: &Stage, school: SchoolKey) -> Result<Vec<LotReport>, StageF
     let rows = ledger::list(&mut stage.ctx.store.read().await?, Some(school)).await?;
     let report = |row: &ledger::LotRow| LotReport {
         uai: school.uai.to_string(),
-        num_envoi: row.number,
-        phase: row.key.phase.code(),
+        num_envoi: row.record.number,
+        phase: row.record.key.phase.code(),
         cut_seq: row.cut_seq,
-        cut_at: row.cut_at,
+        cut_at: row.record.stamped_at,
         state: row.state.as_str(),
-        demands: row.counts.demands,
-        without_entry: row.counts.without_entry,
+        demands: row.record.counts.demands,
+        without_entry: row.record.counts.without_entry,
         sha256: crate::codec::envelope::sha256_hex(&row.sha256),
     };
     Ok(rows.iter().map(report).collect())
@@ -114,8 +114,8 @@ async fn nights_of(stage: &Stage, school: SchoolKey) -> Result<Vec<NightReport>,
         .map(|row| NightReport {
             uai: school.uai.to_string(),
             date: row.date.to_string(),
-            at: row.at,
-            outcome: row.outcome.map_or("", NightOutcome::as_str),
+            at: row.fact.last_attempt_at,
+            outcome: row.fact.outcome.map_or("", NightOutcome::as_str),
             caught_up: row.caught_up,
         })
         .collect();
@@ -129,7 +129,7 @@ async fn nights_of(stage: &Stage, school: SchoolKey) -> Result<Vec<NightReport>,
 /// The store's.
 pub async fn anomalies_of(stage: &Stage, school: SchoolKey) -> Result<Vec<AnomalyReport>, StageFault> {
     let mut tx = stage.ctx.store.read().await?;
-    let rows = anomalies::list(&mut tx, Some(school), anomalies::Which::All).await?;
+    let rows = anomalies::list(&mut tx, Some(school), !OPEN_ONLY).await?;
     Ok(rows
         .into_iter()
         .map(|row| AnomalyReport {

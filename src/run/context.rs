@@ -1,7 +1,7 @@
 //! What a run works with: the store, the far sides of each school, the folders, the settings. Wired by cli, daemon and replay.
 
 use crate::{
-    check::events::Nomenclature,
+    check::Nomenclature,
     clock::Clock,
     crash::Crash,
     domain::{
@@ -11,7 +11,7 @@ use crate::{
         time::{TimeOfDay, Zone},
     },
     files::Files,
-    guard::action::Policy,
+    guard::Policy,
     plan::thresholds::Thresholds,
     store::{Store, lease::Holder},
     transport::{siecle::Siecle, teleservice::Teleservice},

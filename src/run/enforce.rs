@@ -5,11 +5,11 @@ use crate::{
     domain::{
         anomaly::{Anomaly, Code, Subject},
         campaign::CampaignKey,
+        order::Motive,
         time::Timestamp,
     },
     guard::{
-        self,
-        facts::{By, FarSide, Facts, Journal, Judgement},
+        self, By, Close, End, FarSide, Facts, Judgement, Open, OrderAction, Reopen, Verdict, WindowAction, WindowEvent,
     },
     run::{
         context::{Context, Served},
@@ -56,15 +56,14 @@ pub async fn judge_all(
         let journal = campaigns::journal(&mut ctx.store.read().await?, key).await?;
         if journal.windows.iter().any(is_unjudged) {
             let mut tx = ctx.store.write().await?;
-            let mut journal = campaigns::journal(&mut tx, key).await?;
-            judge(ctx, &mut tx, key, &mut journal, far, now, done).await?;
+            judge(ctx, &mut tx, key, far, now, done).await?;
             tx.commit(Point::OrderIntended).await?;
         }
     }
     Ok(())
 }
 
-fn is_unjudged(event: &guard::facts::WindowEvent) -> bool {
+fn is_unjudged(event: &WindowEvent) -> bool {
     event.open && event.by == By::Person && event.judged.is_none()
 }
 
@@ -77,14 +76,37 @@ async fn one(
     done: &mut Done,
 ) -> Result<(), StepError> {
     let mut tx = ctx.store.write().await?;
-    let (_, mut journal) = facts::of(ctx, &mut tx, key, far).await?;
-    judge(ctx, &mut tx, key, &mut journal, far, now, done).await?;
-    let calendar = campaigns::calendar(&mut tx, key).await?;
-    let facts = Facts::fold(key, ctx.zone(key.school), calendar, &journal, far);
-    if let Some(duty) = guard::enforce(&facts, now).filter(|_| ctx.settings.policy.enforce) {
-        orders::intend(&mut tx, duty.into_permit(), now).await?;
+    judge(ctx, &mut tx, key, far, now, done).await?;
+    let (facts, _) = facts::of(ctx, &mut tx, key, far).await?;
+    // An order that is pending already is sent again by `run/orders.rs`, under its own number.
+    let duty = guard::enforce(&facts, now).filter(|duty| duty.repeats.is_none() && ctx.settings.policy.enforce);
+    if let Some(duty) = duty {
+        match duty.action {
+            OrderAction::Open => intend(ctx, &mut tx, &facts, Open, duty.motive, now).await?,
+            OrderAction::Close => intend(ctx, &mut tx, &facts, Close, duty.motive, now).await?,
+            OrderAction::Reopen => intend(ctx, &mut tx, &facts, Reopen, duty.motive, now).await?,
+            OrderAction::End => intend(ctx, &mut tx, &facts, End, duty.motive, now).await?,
+        }
     }
     tx.commit(Point::OrderIntended).await?;
+    Ok(())
+}
+
+/// Asks for the permit of a duty, and intends its order; what is refused is not due.
+async fn intend<A: WindowAction>(
+    ctx: &Context,
+    tx: &mut Tx,
+    facts: &Facts,
+    action: A,
+    motive: Motive,
+    now: Timestamp,
+) -> Result<(), StepError> {
+    match guard::decide(facts, action, now, None, ctx.settings.policy) {
+        Verdict::Allowed(permit) => {
+            orders::intend_window(tx, permit, motive, now).await?;
+        }
+        Verdict::Already | Verdict::Refused(_) => (),
+    }
     Ok(())
 }
 
@@ -93,29 +115,17 @@ async fn judge(
     ctx: &Context,
     tx: &mut Tx,
     key: CampaignKey,
-    journal: &mut Journal,
     far: FarSide,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
     let calendar = campaigns::calendar(tx, key).await?;
-    if calendar.is_none() {
-        return Ok(());
-    }
-    for at in 0..journal.windows.len() {
-        let Some(event) = journal.windows.get(at).cloned().filter(is_unjudged) else { continue };
-        let mut before = journal.clone();
-        before.windows.truncate(at);
-        before.pending = None;
-        let facts = Facts::fold(key, ctx.zone(key.school), calendar.clone(), &before, FarSide { reachable: true, ..far });
-        let judgement = guard::judge(&facts, event.at);
-        campaigns::record_judgement(tx, key, event.seq, judgement).await?;
-        if let Some(event) = journal.windows.get_mut(at) {
-            event.judged = Some(judgement);
-        }
+    let journal = campaigns::journal(tx, key).await?;
+    for (seq, judgement) in guard::judgements(key, ctx.zone(key.school), calendar.as_ref(), &journal, far) {
+        campaigns::record_judgement(tx, key, seq, judgement).await?;
         if judgement == Judgement::Refused {
             let detail = format!("{} {}", key.level.code(), key.phase.code());
-            let anomaly = Anomaly { code: Code::Derive, subject: Subject::Event(event.seq), at: now, detail };
+            let anomaly = Anomaly { code: Code::Derive, subject: Subject::Event(seq), at: now, detail };
             feed::raise(tx, key.school, anomaly, done).await?;
         }
     }

@@ -6,8 +6,8 @@ use crate::{
     crash::Point,
     domain::{
         anomaly::{Anomaly, Code, Subject},
-        campaign::Phase,
         event::{Event, EventKind},
+        order::Motive,
         pupil::PupilId,
         school::SchoolKey,
         time::Timestamp,
@@ -158,7 +158,7 @@ async fn apply_events(
     let ids: BTreeSet<PupilId> = events.iter().filter_map(|(event, _)| pupil_of(&event.kind)).collect();
     let mut states = feed::states(tx, school, &ids).await?;
     let deadlines = campaigns::deadlines(tx, school).await?;
-    let carried = responses::carried_versions(tx, school, &locks(events)).await?;
+    let carried = responses::carried_versions(tx, school, &orders_in(events)).await?;
     let rules = Rules {
         deadlines: &deadlines,
         carried: &|order, pupil, phase| carried.get(&(order, pupil, phase)).copied(),
@@ -182,14 +182,15 @@ async fn apply_events(
     };
     let raised = feed::apply(tx, school, &changes, &kept, &after, now).await?;
     done.anomalies.extend(raised);
+    done.windows.extend(events.iter().filter_map(|(event, _)| window_of(&event.kind)));
     done.events += u32::try_from(events.len()).unwrap_or(u32::MAX);
     Ok(after)
 }
 
-/// The orders whose responses the page confirms, with pupil and phase.
-fn locks(events: &[Arrived]) -> Vec<(u32, PupilId, Phase)> {
-    let lock = |(event, _): &Arrived| match event.kind {
-        EventKind::Locked { pupil, phase, order, .. } => Some((order, pupil, phase)),
+/// The orders whose responses the page confirms.
+fn orders_in(events: &[Arrived]) -> BTreeSet<u32> {
+    let order = |(event, _): &Arrived| match event.kind {
+        EventKind::Locked { order, .. } => Some(order),
         EventKind::Pupil(_)
         | EventKind::PupilLeft(_)
         | EventKind::Demand(_)
@@ -198,7 +199,22 @@ fn locks(events: &[Arrived]) -> Vec<(u32, PupilId, Phase)> {
         | EventKind::Window { .. }
         | EventKind::Unreadable { .. } => None,
     };
-    events.iter().filter_map(lock).collect()
+    events.iter().filter_map(order).collect()
+}
+
+/// An opening or closing by an order of ours.
+fn window_of(kind: &EventKind) -> Option<(bool, Motive)> {
+    match kind {
+        EventKind::Window { open, motive, order: Some(_), .. } => Some((*open, Motive::of_code(motive)?)),
+        EventKind::Window { .. }
+        | EventKind::Pupil(_)
+        | EventKind::PupilLeft(_)
+        | EventKind::Demand(_)
+        | EventKind::Acknowledged { .. }
+        | EventKind::Replied { .. }
+        | EventKind::Locked { .. }
+        | EventKind::Unreadable { .. } => None,
+    }
 }
 
 /// The pupil that an event is about.

@@ -50,7 +50,7 @@ pub async fn end(
     let failed = !done.failures.is_empty();
     let mut tx = ctx.store.write().await?;
     if !failed {
-        ledger::carried(&mut tx, lease, served.school.key, now).await?;
+        ledger::carried(&mut tx, lease, now, now).await?;
     }
     if let Some(due) = due.filter(|due| due.kind != DueKind::AfterClosing) {
         let outcome = if failed { NightOutcome::Failed } else { NightOutcome::Ok };
@@ -114,7 +114,7 @@ impl Heartbeat {
             loop {
                 clock.wait(HEARTBEAT).await;
                 // A failed beat is not the end: the epoch is checked by every write of the run.
-                if let Err(fault) = lease::renew(&store, &lease, clock.now()).await {
+                if let Err(fault) = beat(&store, &lease, clock.now()).await {
                     tracing::warn!("Could not renew the lease of {}: {fault}", lease.school());
                 }
             }

@@ -20,7 +20,7 @@ use crate::{
     },
     store::{
         feed,
-        orders::{self, OrderKind, OrderOutcome, OrderState, PendingRow},
+        orders::{self, OrderKind, OrderOutcome, PendingState, PendingRow},
     },
     transport::teleservice::Refusal,
 };
@@ -34,7 +34,7 @@ use std::collections::BTreeSet;
 pub async fn gone(ctx: &Context, served: &Served, now: Timestamp, done: &mut Done) -> Result<BTreeSet<u32>, StepError> {
     let school = served.school.key;
     let pending = orders::pending(&mut ctx.store.read().await?, school).await?;
-    let sent: Vec<&PendingRow> = pending.iter().filter(|row| row.state == OrderState::Sent).collect();
+    let sent: Vec<&PendingRow> = pending.iter().filter(|row| row.state == PendingState::Sent).collect();
     if sent.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -89,12 +89,12 @@ pub async fn deliver(ctx: &Context, served: &Served, now: Timestamp) -> Result<D
     let school = served.school.key;
     let mut done = Done::default();
     let pending = orders::pending(&mut ctx.store.read().await?, school).await?;
-    for row in pending.into_iter().filter(|row| row.state == OrderState::Intended) {
+    for row in pending.into_iter().filter(|row| row.state == PendingState::Intended) {
         let sent = match &row.kind {
             OrderKind::Window(order, action) => {
                 // An opening intended by a run that died may be too late by now; a closing never is, and the permit of
                 // this very instant is still good.
-                let stale = order.open && row.intended_at != now;
+                let stale = order.open && row.given_at != now;
                 if stale && !facts::still_permitted(ctx, served, order, *action, now).await? {
                     record(ctx, school, order.number, &OrderOutcome::Lost, now).await?;
                     continue;

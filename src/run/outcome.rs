@@ -1,7 +1,7 @@
 //! What a run did at one school, and the one word and exit code that sum it up.
 
 use crate::{
-    domain::{anomaly::Anomaly, campaign::CampaignKey, school::SchoolKey},
+    domain::{anomaly::Anomaly, campaign::CampaignKey, order::Motive, school::SchoolKey},
     guard::verdict::RefusalCode,
     store::{feed::Stop, lease::HeldBy},
 };
@@ -65,6 +65,8 @@ pub struct Done {
     pub events: u32,
     /// Orders given to the téléservice, windows and responses.
     pub orders: u32,
+    /// Windows that the feed showed opening or closing by an order of ours.
+    pub windows: Vec<(bool, Motive)>,
     /// Lots that left.
     pub lots: Vec<SentLot>,
     /// Receipts taken.
@@ -193,6 +195,7 @@ impl Done {
     pub fn add(&mut self, other: Self) {
         self.events += other.events;
         self.orders += other.orders;
+        self.windows.extend(other.windows);
         self.lots.extend(other.lots);
         self.receipts += other.receipts;
         self.response_files += other.response_files;

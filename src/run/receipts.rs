@@ -85,7 +85,7 @@ async fn one(
         Ok(ReceiptAnswer::NotTreated) => arrived(ctx, lease, row, &Outcome::Delivered, now).await,
         Ok(ReceiptAnswer::Replaced) => {
             let mut tx = ctx.store.write().await?;
-            ledger::replaced(&mut tx, lease, row.key, row.number, now).await?;
+            ledger::replaced(&mut tx, lease, row.record.key, row.record.number, now).await?;
             tx.commit(Point::ReceiptRecorded).await?;
             done.receipts += 1;
             Ok(())
@@ -120,7 +120,7 @@ async fn arrived(
         return Ok(());
     }
     let mut tx = ctx.store.write().await?;
-    ledger::record(&mut tx, lease, row.key, row.number, outcome, now).await?;
+    ledger::record(&mut tx, lease, row.record.key, row.record.number, outcome, now).await?;
     tx.commit(Point::LotRecorded).await?;
     Ok(())
 }
@@ -135,11 +135,11 @@ async fn again(
     done: &mut Done,
 ) -> Result<(), StepError> {
     let file = row.file();
-    ctx.files.publish(&ctx.folder(&row.key, Document::Demands), &file.name.to_string(), &file.bytes).await?;
+    ctx.files.publish(&ctx.folder(&row.record.key, Document::Demands), &file.name.to_string(), &file.bytes).await?;
     let answer = served.far.siecle.publish(&file).await;
     let outcome = judge(&answer);
     let mut tx = ctx.store.write().await?;
-    ledger::record(&mut tx, lease, row.key, row.number, &outcome, now).await?;
+    ledger::record(&mut tx, lease, row.record.key, row.record.number, &outcome, now).await?;
     tx.commit(Point::LotRecorded).await?;
     match outcome {
         Outcome::Delivered => {
@@ -167,21 +167,22 @@ async fn take(
     done: &mut Done,
 ) -> Result<(), StepError> {
     let read = codec::decode_receipt(name, bytes).map_err(|fault| fault.to_string());
-    let record = ledger::record_of(&mut ctx.store.read().await?, row.key, row.number).await?;
-    let settled = read.and_then(|receipt| receipts::settle(&record, &receipt, now).map_err(|fault| fault.to_string()));
+    let holds = ledger::siecle_holds(&mut ctx.store.read().await?, row.record.key).await?;
+    let settled =
+        read.and_then(|receipt| receipts::settle(&row.record, &receipt, &holds).map_err(|fault| fault.to_string()));
     let plan = match settled {
         Ok(plan) => plan,
         Err(why) => {
-            done.fail(Step::Receipts, format!("receipt of lot {}: {why}", row.number));
+            done.fail(Step::Receipts, format!("receipt of lot {}: {why}", row.record.number));
             return Ok(());
         }
     };
     // The file first: were the run to die here, the same bytes would be fetched and published again.
-    ctx.files.publish(&ctx.folder(&row.key, Document::Receipt), &name.to_string(), bytes).await?;
+    ctx.files.publish(&ctx.folder(&row.record.key, Document::Receipt), &name.to_string(), bytes).await?;
     let mut tx = ctx.store.write().await?;
-    ledger::receipt(&mut tx, lease, row.key, row.number, &plan, now).await?;
+    ledger::receipt(&mut tx, lease, row.record.key, row.record.number, &plan, now).await?;
     for anomaly in &plan.anomalies {
-        raise(&mut tx, row.key.school, anomaly.clone(), done).await?;
+        raise(&mut tx, row.record.key.school, anomaly.clone(), done).await?;
     }
     tx.commit(Point::ReceiptRecorded).await?;
     done.receipts += 1;

@@ -21,7 +21,7 @@ use crate::{
     },
     plan::{
         responses::plan,
-        thresholds::Loss,
+        thresholds::{Gate, Loss},
     },
     run::{
         context::{Context, Served},
@@ -32,6 +32,7 @@ use crate::{
     },
     store::{
         Tx, campaigns, demands,
+        holds::{self, HoldKind},
         lease::Lease,
         orders, pupils,
         responses::{self, FileState, HeldFile},
@@ -39,6 +40,9 @@ use crate::{
 };
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+
+/// Why a file that a threshold holds is held.
+const HELD_BY_THRESHOLD: &str = "HELD";
 
 /// A response file in hand: its name and its bytes, digest verified.
 #[derive(Clone, Debug)]
@@ -84,12 +88,12 @@ pub async fn fetch(
             return Ok(());
         }
     };
-    let seen = responses::files_seen(&mut ctx.store.read().await?, school).await?;
+    let seen = responses::response_files_seen(&mut ctx.store.read().await?, school).await?;
     for file in listed {
         match seen.get(&file.number) {
             Some((digest, _)) if *digest == file.sha256 => continue,
             Some(_) => {
-                refuse_number(ctx, school, file.number, file.sha256, now, done).await?;
+                refuse_number(ctx, school, file.number, now, done).await?;
                 continue;
             }
             None => (),
@@ -111,11 +115,9 @@ async fn refuse_number(
     ctx: &Context,
     school: SchoolKey,
     number: u32,
-    digest: [u8; 32],
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
-    let _ = digest;
     let mut tx = ctx.store.write().await?;
     let detail = format!("fichier de réponses {number} : autre contenu sous le même numéro");
     let anomaly = Anomaly { code: Code::NumEnvoi, subject: Subject::File(number), at: now, detail };
@@ -139,11 +141,11 @@ pub async fn take(
     let school = lease.school();
     let digest: [u8; 32] = Sha256::digest(&file.bytes).into();
     let number = file.name.number;
-    let seen = responses::files_seen(&mut ctx.store.read().await?, school).await?;
+    let seen = responses::response_files_seen(&mut ctx.store.read().await?, school).await?;
     match seen.get(&number) {
         Some((known, FileState::Taken | FileState::Refused)) if *known == digest => return Ok(Taken::Known),
         Some((known, _)) if *known != digest => {
-            refuse_number(ctx, school, number, digest, now, done).await?;
+            refuse_number(ctx, school, number, now, done).await?;
             return Ok(Taken::Refused(Code::NumEnvoi.as_str().to_owned()));
         }
         Some(_) | None => (),
@@ -163,10 +165,10 @@ pub async fn take(
     let permit = match guard::decide(&known, Import, now, None, ctx.settings.policy) {
         Verdict::Allowed(permit) if !blocked => permit,
         Verdict::Allowed(_) | Verdict::Already => {
-            return hold(ctx, tx, &file, &head, digest, RefusalCode::ResponsesWhileOpen, held_before, now, done).await;
+            return hold(tx, &file, &head, digest, RefusalCode::ResponsesWhileOpen, held_before, now, done).await;
         }
         Verdict::Refused(refusal) if refusal.code == RefusalCode::ResponsesWhileOpen => {
-            return hold(ctx, tx, &file, &head, digest, refusal.code, held_before, now, done).await;
+            return hold(tx, &file, &head, digest, refusal.code, held_before, now, done).await;
         }
         // Not known is not taken: the file stays where it is, and is fetched again.
         Verdict::Refused(refusal) => {
@@ -196,23 +198,38 @@ async fn import(
 ) -> Result<Taken, StepError> {
     let Checkable { head, rows, file, digest } = checkable;
     let checked = checked(&mut tx, &head, file.name, rows, now).await?;
-    let transferred = responses::transferred(&mut tx, head.key).await?;
-    let loss = Loss::of_changes(&checked.changes, &transferred);
-    let approved = responses::approved(&mut tx, head.key).await?;
-    if ctx.settings.thresholds.holds(&loss) && approved != Some(loss.digest) {
-        responses::hold_plan(&mut tx, head.key, file.name, digest, &file.bytes, &loss, now).await?;
+    let loss = changes(&mut tx, head.key, &checked).await?;
+    let approved = holds::approved(&mut tx, head.key, HoldKind::Responses).await?;
+    if let Gate::Held(loss) = ctx.settings.thresholds.judge(loss, approved) {
+        let name = file.name.to_string();
+        responses::hold_file(&mut tx, &head, digest, &name, &file.bytes, HELD_BY_THRESHOLD, now).await?;
+        holds::hold_responses(&mut tx, lease, head.key, &loss, now).await?;
         tx.commit(Point::HeldRecorded).await?;
         done.held += 1;
         return Ok(Taken::HeldByThreshold);
     }
+    holds::clear_hold(&mut tx, lease, head.key, HoldKind::Responses).await?;
     for anomaly in &checked.anomalies {
         raise(&mut tx, head.key.school, anomaly.clone(), done).await?;
     }
     done.responses += u32::try_from(checked.apply.len()).unwrap_or(u32::MAX);
-    responses::import(&mut tx, lease, permit, &head, digest, &checked, now).await?;
+    responses::import(&mut tx, Some(lease), permit, &head, digest, &checked, now).await?;
     tx.commit(Point::ResponsesImported).await?;
     done.response_files += 1;
     Ok(Taken::Imported)
+}
+
+/// What a file would change of responses that were transferred already (teleservice.md, thresholds).
+async fn changes(tx: &mut Tx, key: CampaignKey, checked: &Checked) -> Result<Loss, StepError> {
+    let transferred = responses::transferred_count(tx, key).await?;
+    let standing = responses::to_carry(tx, key).await?;
+    let untold: BTreeSet<PupilId> = standing.iter().filter(|(_, told)| !told).map(|(one, _)| one.pupil).collect();
+    let version = |pupil: PupilId| {
+        let response = checked.apply.iter().find(|response| response.pupil == pupil);
+        response.and_then(|response| response.demand_version).unwrap_or_default()
+    };
+    let touched = checked.changes.iter().filter(|pupil| !untold.contains(pupil));
+    Ok(Loss::new(touched.map(|pupil| (*pupil, version(*pupil))).collect(), transferred))
 }
 
 /// Checks the rows of a file on what is known of its pupils.
@@ -226,8 +243,9 @@ async fn checked(
     let known = demands::known(tx, head.key).await?;
     let strangers = rows.iter().filter(|row| !known.contains_key(&row.pupil));
     let mut elsewhere = BTreeSet::new();
+    let SchoolKey { uai, year } = head.key.school;
     for row in strangers {
-        if pupils::elsewhere(tx, head.key.school, row.pupil, row.ine.as_ref()).await? {
+        if pupils::elsewhere(tx, year, uai, row.pupil, row.ine.as_ref()).await? {
             elsewhere.insert(row.pupil);
         }
     }
@@ -266,7 +284,7 @@ async fn refuse(
 ) -> Result<Taken, StepError> {
     let number = file.name.number;
     let mut tx = ctx.store.write().await?;
-    responses::refuse_file(&mut tx, school, file.name, digest, fault.code, &fault.message, now).await?;
+    responses::refuse_file(&mut tx, school, number, digest, fault.code, &fault.message, now).await?;
     if let Some(code) = Code::of_str(fault.code) {
         let anomaly = Anomaly { code, subject: Subject::File(number), at: now, detail: fault.message.clone() };
         raise(&mut tx, school, anomaly, done).await?;
@@ -278,7 +296,6 @@ async fn refuse(
 
 /// Holds a file whole until its campaign is closed.
 async fn hold(
-    ctx: &Context,
     mut tx: Tx,
     file: &Arrived,
     head: &ResponseHead,
@@ -288,10 +305,9 @@ async fn hold(
     now: Timestamp,
     done: &mut Done,
 ) -> Result<Taken, StepError> {
-    let _ = ctx;
     done.deferred = done.deferred.or(Some(code));
     if !held_before {
-        responses::hold_file(&mut tx, head.key, file.name, digest, &file.bytes, code.as_str(), now).await?;
+        responses::hold_file(&mut tx, head, digest, &file.name.to_string(), &file.bytes, code.as_str(), now).await?;
         tx.commit(Point::HeldRecorded).await?;
         done.response_files += 1;
     }
@@ -311,6 +327,8 @@ pub async fn take_up(
 ) -> Result<(), StepError> {
     let held = responses::held_files(&mut ctx.store.read().await?, lease.school()).await?;
     for HeldFile { name, bytes, .. } in held {
+        // Only names that were read from a file of the exchange are held.
+        let Some(name) = FileName::parse(&name) else { continue };
         take(ctx, lease, far, Arrived { name, bytes }, now, done).await?;
     }
     Ok(())
@@ -338,7 +356,7 @@ async fn next_order(
     key: CampaignKey,
 ) -> Result<Option<crate::domain::order::ResponseOrder>, StepError> {
     let mut tx = ctx.store.read().await?;
-    let waiting = responses::to_carry(&mut tx, key).await?;
+    let waiting = responses::to_carry(&mut tx, key).await?.into_iter().map(|(response, _)| response).collect();
     let number = orders::next_number(&mut tx, key.school).await?;
     Ok(plan(key, number, waiting))
 }
