@@ -256,6 +256,8 @@ fn normalised(pupil: &Pupil) -> Result<Pupil, ControlCharacter> {
             ..it.clone()
         })
     };
+    // A division is a code and stays as it is; but no file could carry such a character in it either.
+    text::normalise(pupil.division.as_str())?;
     Ok(Pupil {
         last_name: clean(&pupil.last_name)?,
         first_name: clean(&pupil.first_name)?,
@@ -618,6 +620,7 @@ mod tests {
     #[test]
     fn a_pupils_texts_are_normalised() {
         let odd = Pupil {
+            division: Division::parse("3  A").unwrap(),
             last_name: Private::new(" DU\u{a0}PONT ".to_owned()),
             first_name: Private::new("Zoé\n".to_owned()),
             representatives: vec![Representative { email: None, ..person(1) }, person(2)],
@@ -625,6 +628,7 @@ mod tests {
         };
         let (states, changes) = play(vec![(1, EventKind::Pupil(odd))]);
         let expected = Pupil {
+            division: Division::parse("3  A").unwrap(),
             last_name: Private::new("DU PONT".to_owned()),
             first_name: Private::new("Zoé".to_owned()),
             representatives: vec![Representative { email: None, ..person(1) }, person(2)],
@@ -641,6 +645,7 @@ mod tests {
     #[case(|pupil: &mut Pupil, odd: Private<String>| pupil.representatives.iter_mut().for_each(|it| it.last_name = odd.clone()))]
     #[case(|pupil: &mut Pupil, odd: Private<String>| pupil.representatives.iter_mut().for_each(|it| it.first_name = odd.clone()))]
     #[case(|pupil: &mut Pupil, odd: Private<String>| pupil.representatives.iter_mut().for_each(|it| it.email = Some(odd.clone())))]
+    #[case(|pupil: &mut Pupil, _| pupil.division = Division::parse("3\u{fffe}A").unwrap())]
     fn a_control_character_keeps_a_pupil_out(#[case] spoil: fn(&mut Pupil, Private<String>)) {
         let mut spoilt = pupil(100);
         spoil(&mut spoilt, Private::new("a\u{1}b".to_owned()));

@@ -102,3 +102,131 @@ impl Words {
         self.each(&reply.accepted, |words, track| words.text(track.code()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{acknowledgements, digest};
+    use crate::domain::{
+        campaign::{CampaignKey, Phase},
+        demand::{Acknowledgement, Choice, Choices, Demand, Formation, Reply},
+        lot::LotPupil,
+        pupil::{Division, Ine, Private, PupilId, RepresentativeId},
+        school::{Level, SchoolKey, SchoolYear, Uai},
+        time::{Timestamp, Zone},
+        track::{MefCode, Status, Track},
+    };
+    use rstest::rstest;
+
+    fn key(phase: Phase) -> CampaignKey {
+        let school = SchoolKey { uai: Uai::parse("0380001V").unwrap(), year: SchoolYear::new(2019).unwrap() };
+        CampaignKey { school, level: Level::Troisieme, phase }
+    }
+
+    fn at(s: i64) -> Timestamp {
+        Timestamp::from_epoch_ms(s * 1_000)
+    }
+
+    fn choices(label: &str, code: Option<&str>, status: Status) -> Choices {
+        let code = code.map(|code| MefCode::parse(code).unwrap());
+        let formation = Formation { label: label.to_owned(), code, status };
+        let vocational = Choice::new(Track::SecondePro, Some(formation)).unwrap();
+        Choices::new(Level::Troisieme, vec![Choice::new(Track::SecondeGt, None).unwrap(), vocational]).unwrap()
+    }
+
+    /// A pupil of whom everything is known.
+    fn full() -> LotPupil {
+        let representative = RepresentativeId(1);
+        LotPupil {
+            id: PupilId(100),
+            ine: Ine::parse("123456789AB").ok(),
+            division: Division::parse("3 A").unwrap(),
+            last_name: Private::new("DUPOND".to_owned()),
+            first_name: Private::new("Jules".to_owned()),
+            demand: Some(Demand {
+                pupil: PupilId(100),
+                phase: Phase::Definitive,
+                version: 1,
+                representative,
+                validated_at: at(1),
+                choices: choices("Bois", Some("2470000001"), Status::School),
+                late: false,
+            }),
+            acknowledgement: Some(Acknowledgement { representative, at: at(2) }),
+            reply: Some(Reply { representative, at: at(3), agrees: true, accepted: vec![Track::SecondeGt] }),
+        }
+    }
+
+    fn in_demand(pupil: &mut LotPupil, change: impl Fn(&mut Demand)) {
+        pupil.demand.iter_mut().for_each(change);
+    }
+
+    #[rstest]
+    #[case(|it: &mut LotPupil| it.id = PupilId(101))]
+    #[case(|it: &mut LotPupil| it.ine = None)]
+    #[case(|it: &mut LotPupil| it.ine = Ine::parse("123456789AC").ok())]
+    #[case(|it: &mut LotPupil| it.division = Division::parse("3 B").unwrap())]
+    #[case(|it: &mut LotPupil| it.last_name = Private::new("DUPONT".to_owned()))]
+    #[case(|it: &mut LotPupil| it.first_name = Private::new("Jules D".to_owned()))]
+    #[case(|it: &mut LotPupil| {
+        it.last_name = Private::new("DUPON".to_owned());
+        it.first_name = Private::new("DJules".to_owned());
+    })]
+    #[case(|it: &mut LotPupil| it.demand = None)]
+    #[case(|it: &mut LotPupil| in_demand(it, |demand| demand.version = 2))]
+    #[case(|it: &mut LotPupil| in_demand(it, |demand| demand.representative = RepresentativeId(2)))]
+    #[case(|it: &mut LotPupil| in_demand(it, |demand| demand.validated_at = at(9)))]
+    #[case(|it: &mut LotPupil| in_demand(it, |demand| demand.late = true))]
+    #[case(|it: &mut LotPupil| in_demand(it, |demand| demand.choices = choices("Fer", Some("2470000001"), Status::School)))]
+    #[case(|it: &mut LotPupil| in_demand(it, |demand| demand.choices = choices("Bois", None, Status::School)))]
+    #[case(|it: &mut LotPupil| in_demand(it, |demand| demand.choices = choices("Bois", Some("2470000002"), Status::School)))]
+    #[case(|it: &mut LotPupil| in_demand(it, |demand| demand.choices = choices("Bois", Some("2470000001"), Status::Apprentice)))]
+    #[case(|it: &mut LotPupil| in_demand(it, |demand| {
+        let turned = demand.choices.as_slice().iter().rev().cloned().collect();
+        demand.choices = Choices::new(Level::Troisieme, turned).unwrap();
+    }))]
+    #[case(|it: &mut LotPupil| in_demand(it, |demand| {
+        demand.choices = Choices::new(Level::Troisieme, vec![Choice::new(Track::SecondeGt, None).unwrap()]).unwrap();
+    }))]
+    #[case(|it: &mut LotPupil| it.acknowledgement = None)]
+    #[case(|it: &mut LotPupil| it.acknowledgement.iter_mut().for_each(|ack| ack.representative = RepresentativeId(2)))]
+    #[case(|it: &mut LotPupil| it.acknowledgement.iter_mut().for_each(|ack| ack.at = at(9)))]
+    #[case(|it: &mut LotPupil| it.reply = None)]
+    #[case(|it: &mut LotPupil| it.reply.iter_mut().for_each(|reply| reply.representative = RepresentativeId(2)))]
+    #[case(|it: &mut LotPupil| it.reply.iter_mut().for_each(|reply| reply.at = at(9)))]
+    #[case(|it: &mut LotPupil| it.reply.iter_mut().for_each(|reply| reply.agrees = false))]
+    #[case(|it: &mut LotPupil| it.reply.iter_mut().for_each(|reply| reply.accepted = vec![Track::Cap]))]
+    #[case(|it: &mut LotPupil| it.reply.iter_mut().for_each(|reply| reply.accepted.clear()))]
+    fn everything_that_reaches_the_file_counts(#[case] change: fn(&mut LotPupil)) {
+        let mut changed = full();
+        change(&mut changed);
+        let of = |pupil: LotPupil| digest(key(Phase::Definitive), Zone::Europe__Paris, &[pupil]);
+        assert_ne!(of(changed), of(full()));
+        assert_eq!(of(full()), of(full()));
+    }
+
+    #[test]
+    fn campaign_zone_and_rows_count() {
+        let of = |phase, zone, rows: usize| digest(key(phase), zone, &vec![full(); rows]);
+        let base = of(Phase::Definitive, Zone::Europe__Paris, 1);
+        assert_ne!(of(Phase::Provisional, Zone::Europe__Paris, 1), base);
+        assert_ne!(of(Phase::Definitive, Zone::Indian__Reunion, 1), base);
+        assert_ne!(of(Phase::Definitive, Zone::Europe__Paris, 2), base);
+    }
+
+    #[test]
+    fn acknowledgements_are_compared_alone() {
+        let other = LotPupil { id: PupilId(99), division: Division::parse("3 Z").unwrap(), ..full() };
+        let base = acknowledgements(&[full(), other.clone()]);
+        assert_eq!(acknowledgements(&[other.clone(), full()]), base);
+        assert_eq!(acknowledgements(&[LotPupil { demand: None, reply: None, ..full() }, other.clone()]), base);
+        let silent = LotPupil { acknowledgement: None, ..other.clone() };
+        assert_ne!(acknowledgements(&[full(), silent.clone()]), base);
+        assert_eq!(acknowledgements(&[full(), silent]), acknowledgements(&[full()]));
+        let moved = LotPupil { id: PupilId(98), ..other.clone() };
+        assert_ne!(acknowledgements(&[full(), moved]), base);
+        let by_the_other = Some(Acknowledgement { representative: RepresentativeId(2), at: at(2) });
+        assert_ne!(acknowledgements(&[full(), LotPupil { acknowledgement: by_the_other, ..other.clone() }]), base);
+        let later = Some(Acknowledgement { representative: RepresentativeId(1), at: at(3) });
+        assert_ne!(acknowledgements(&[full(), LotPupil { acknowledgement: later, ..other }]), base);
+    }
+}
