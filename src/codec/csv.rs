@@ -6,6 +6,7 @@ mod strict;
 mod table;
 
 use crate::codec::{Fault, encoding::Charset};
+use crate::domain::lot::Encoding;
 
 /// A file that is no CSV.
 pub const CODE_CSV: &str = "CSV";
@@ -35,6 +36,14 @@ pub fn charset_of(bytes: &[u8]) -> Result<Charset, Fault> {
     }
     let control = bytes.iter().any(|byte| matches!(byte, 0x80..=0x9F));
     Ok(if control { Charset::Windows1252 } else { Charset::Latin9 })
+}
+
+/// The encoding in which what we write is read back.
+pub const fn charset_written(encoding: Encoding) -> Charset {
+    match encoding {
+        Encoding::Utf8 => Charset::Utf8,
+        Encoding::Latin9 => Charset::Latin9,
+    }
 }
 
 #[cfg(test)]

@@ -7,15 +7,16 @@ use crate::codec::{
     Fault, Report, WriteFault,
     csv::{
         charset_of,
-        table::{Envelope, NO, Row, Rows, Table, YES, envelope_fields},
+        table::{Envelope, NO, Row, Rows, Table, YES, envelope_fields, header_alone},
     },
     encoding::Charset,
+    envelope::compare,
 };
 use crate::domain::{
     campaign::{CampaignKey, Phase},
     demand::{Acknowledgement, CHOICES_MAX, Choice, Choices, Demand, Formation, Reply},
     lot::{Encoding, FileName, Lot, LotCounts, LotHead, LotPupil},
-    pupil::{Private, PupilId, RepresentativeId},
+    pupil::{Division, Private, PupilId, RepresentativeId},
     school::Level,
     time::{Timestamp, Zone},
     track::{MefCode, Status, Track},
@@ -23,6 +24,7 @@ use crate::domain::{
 use std::{
     collections::BTreeSet,
     io::{BufRead, Write},
+    ops::Range,
 };
 
 /// Its Frictionless Table Schema.
@@ -63,7 +65,7 @@ const COLUMNS: [&str; 31] = [
     "accord",
     "voies_acceptees",
 ];
-const ENVELOPE_END: usize = 6;
+const ENVELOPE: Range<usize> = 0..6;
 const PUPIL: usize = 6;
 const INE: usize = 7;
 const DIVISION: usize = 8;
@@ -116,7 +118,7 @@ pub fn write<'a>(
 fn write_pupil<W: Write>(table: &mut Table<W>, pupil: &LotPupil, zone: Zone) -> Result<(), WriteFault> {
     table.number(pupil.id.0)?;
     table.code(pupil.ine.as_ref().map_or("", |ine| ine.as_str()))?;
-    table.text(pupil.division.as_str())?;
+    table.exact_text(pupil.division.as_str())?;
     table.text(pupil.last_name.reveal())?;
     table.text(pupil.first_name.reveal())?;
     match &pupil.demand {
@@ -159,6 +161,20 @@ fn write_demand<W: Write>(table: &mut Table<W>, demand: &Demand, zone: Zone) -> 
     Ok(())
 }
 
+/// The lot that a reader of its CSV gets: the columns leave out who acknowledged or replied, and when the reply came.
+pub fn as_told(lot: &Lot) -> Lot {
+    let mut told = lot.clone();
+    for pupil in &mut told.pupils {
+        if let Some(acknowledgement) = &mut pupil.acknowledgement {
+            acknowledgement.representative = UNNAMED;
+        }
+        if let Some(reply) = &mut pupil.reply {
+            (reply.representative, reply.at) = (UNNAMED, told.head.stamped_at);
+        }
+    }
+    told
+}
+
 /// Reads a lot in whichever of the accepted encodings it is.
 ///
 /// # Errors
@@ -193,34 +209,61 @@ pub fn read(
     report: Report<'_>,
 ) -> Result<Envelope, Fault> {
     let mut rows = Rows::open(input, charset, &COLUMNS)?;
-    let mut envelope: Option<Envelope> = None;
-    let mut known = BTreeSet::new();
+    let mut roll: Option<Roll> = None;
     while let Some(row) = rows.next()? {
-        let Envelope { key, stamped_at, .. } = match envelope {
-            Some(envelope) => {
-                row.same_school_and_envelope(ENVELOPE_END)?;
-                envelope
+        let roll = match &mut roll {
+            Some(roll) => {
+                row.same_as_first(ENVELOPE)?;
+                roll
             }
             None => {
-                let first = row.envelope()?;
-                first.fits(name, &row)?;
-                *envelope.insert(first)
+                let envelope = row.envelope()?;
+                if let Some(fault) = compare(name, envelope.key, envelope.number, row.line()) {
+                    report(fault);
+                }
+                roll.insert(Roll { envelope, pupils: BTreeSet::new(), last: None })
             }
         };
-        match pupil_of(&row, key, stamped_at) {
-            Ok(pupil) if !known.insert(pupil.id) => report(twice(&row, pupil.id)),
-            Ok(pupil) => sink(pupil),
+        match pupil_of(&row, &roll.envelope) {
+            Ok(pupil) => {
+                // The row stands whole: what does not fit the rows before it is told, and reading goes on.
+                if let Err(fault) = roll.enter(&row, &pupil) {
+                    report(fault);
+                }
+                sink(pupil);
+            }
             Err(fault) => report(fault),
         }
     }
-    envelope.ok_or_else(|| Fault::new(0, crate::codec::csv::CODE_EMPTY, "no row"))
+    roll.map(|roll| roll.envelope).ok_or_else(header_alone)
 }
 
-fn twice(row: &Row<'_>, _: PupilId) -> Fault {
-    row.fault("DOUBLON", "this pupil has a row already: one row a pupil")
+/// What the rows so far were, for order and doubles.
+struct Roll {
+    envelope: Envelope,
+    pupils: BTreeSet<PupilId>,
+    last: Option<(Division, PupilId)>,
 }
 
-fn pupil_of(row: &Row<'_>, key: CampaignKey, stamped_at: Timestamp) -> Result<LotPupil, Fault> {
+impl Roll {
+    /// Order: `DIVISION`, then `ELEVE_ID` numerically (siecle.md).
+    fn enter(&mut self, row: &Row<'_>, pupil: &LotPupil) -> Result<(), Fault> {
+        if !self.pupils.insert(pupil.id) {
+            return Err(row.fault("DOUBLON", "the same eleve_id stands twice: a lot has one row a pupil"));
+        }
+        let last = self.last.as_ref();
+        let falls = last.is_some_and(|(division, id)| (&pupil.division, pupil.id) < (division, *id));
+        match &mut self.last {
+            Some((division, id)) if *division == pupil.division => *id = pupil.id,
+            last => *last = Some((pupil.division.clone(), pupil.id)),
+        }
+        let message = "rows go by division, then eleve_id: the file was edited; export it again";
+        if falls { Err(row.fault("ORDRE", message)) } else { Ok(()) }
+    }
+}
+
+fn pupil_of(row: &Row<'_>, envelope: &Envelope) -> Result<LotPupil, Fault> {
+    let Envelope { key, stamped_at, .. } = *envelope;
     let id = row.pupil(PUPIL)?;
     let demand = match row.get(STATE) {
         VALIDATED => Some(demand_of(row, id, key)?),
@@ -230,6 +273,10 @@ fn pupil_of(row: &Row<'_>, key: CampaignKey, stamped_at: Timestamp) -> Result<Lo
         }
         _ => return Err(row.wrong(STATE, "neither VALIDEE nor SANS_SAISIE")),
     };
+    match key.phase {
+        Phase::Provisional => row.all_empty(AGREES..COLUMNS.len(), "replies travel in the phase DEFINITIVE only")?,
+        Phase::Definitive => row.all_empty(ACKNOWLEDGED_AT..AGREES, "it travels in the phase PROVISOIRE only")?,
+    }
     let at = row.maybe_instant(ACKNOWLEDGED_AT)?;
     Ok(LotPupil {
         id,

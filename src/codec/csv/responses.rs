@@ -3,8 +3,8 @@
 use crate::codec::{
     Fault, Report, WriteFault,
     csv::{
-        CODE_EMPTY, charset_of,
-        table::{Envelope, NO, Row, Rows, Table, YES, envelope_fields},
+        charset_of,
+        table::{Envelope, NO, Row, Rows, Table, YES, envelope_fields, header_alone},
     },
     encoding::Charset,
     envelope::compare,
@@ -14,11 +14,13 @@ use crate::domain::{
     lot::{Encoding, FileName},
     pupil::{Private, PupilId},
     response::{OpinionValue, RawResponse, RawVerdict, ResponseHead},
-    time::{Timestamp, Zone, parse_date},
+    school::Uai,
+    time::{Timestamp, Zone},
 };
 use std::{
     collections::BTreeSet,
     io::{BufRead, Write},
+    ops::Range,
 };
 
 /// Its Frictionless Table Schema.
@@ -44,7 +46,11 @@ const COLUMNS: [&str; 17] = [
     "motif",
 ];
 const ENTRY_COMPLETE_AT: usize = 6;
-const ENVELOPE_END: usize = 7;
+/// A row of another school refuses its pupil alone; the rest of the envelope is the file's.
+const ENVELOPE_BUT_UAI: Range<usize> = 1..7;
+/// Line of the first row.
+const FIRST_LINE: u64 = 2;
+const TRACK_CHARS_MAX: usize = 20;
 const PUPIL: usize = 7;
 const INE: usize = 8;
 const DEMAND_VERSION: usize = 9;
@@ -105,7 +111,7 @@ pub fn write<'a>(
             table.code(&complete)?;
             table.number(response.pupil.0)?;
             table.codes([response.ine.as_ref().map_or("", |ine| ine.as_str()), &version, &entered_at])?;
-            table.text(response.division.as_str())?;
+            table.exact_text(response.division.as_str())?;
             table.code(&council)?;
             write_verdict(&mut table, verdict)?;
             table.end_row()?;
@@ -166,31 +172,81 @@ pub fn read(
     report: Report<'_>,
 ) -> Result<ResponseEnvelope, Fault> {
     let mut rows = Rows::open(input, charset, &COLUMNS)?;
-    let mut first: Option<ResponseEnvelope> = None;
-    let (mut named, mut last_uai) = (0_u64, name.key.school.uai);
+    let mut first: Option<(ResponseEnvelope, Uai)> = None;
+    let mut of_this_school: u64 = 0;
     while let Some(row) = rows.next()? {
-        let head = match first {
-            Some(head) => {
-                row.same_envelope(ENVELOPE_END)?;
-                head
+        let (head, first_uai) = match first {
+            Some(known) => {
+                row.same_as_first(ENVELOPE_BUT_UAI)?;
+                known
             }
-            None => *first.insert(envelope_of(&row, name)?),
+            None => *first.insert(envelope_of(&row, name, &mut *report)?),
         };
-        last_uai = if row.same_school() { last_uai } else { row.uai()? };
-        let other_school = row.uai()? != name.key.school.uai;
-        named += u64::from(!other_school);
-        match response_of(&row, head.envelope.key.phase, other_school) {
-            Ok(response) => sink(response),
+        match response_of(&row, &head, first_uai) {
+            Ok(response) => {
+                of_this_school += u64::from(!response.other_school);
+                sink(response);
+            }
             Err(fault) => report(fault),
         }
     }
-    let head = first.ok_or_else(|| Fault::new(1, CODE_EMPTY, ""))?;
-    if named == 0 {
-        let mut key = head.envelope.key;
-        key.school.uai = last_uai;
-        if let Some(fault) = compare(name, key, head.envelope.number, 0) {
-            return Err(fault);
-        }
+    let (head, first_uai) = first.ok_or_else(header_alone)?;
+    let mut found = head.envelope.key;
+    found.school.uai = first_uai;
+    if let Some(fault) = compare(name, found, head.envelope.number, FIRST_LINE).filter(|_| of_this_school == 0) {
+        report(fault);
     }
     Ok(head)
+}
+
+/// The first row's envelope, as of the school that the file is named for, and the school that the row itself names.
+fn envelope_of(row: &Row<'_>, name: FileName, report: Report<'_>) -> Result<(ResponseEnvelope, Uai), Fault> {
+    let mut envelope = row.envelope()?;
+    let uai = std::mem::replace(&mut envelope.key.school.uai, name.key.school.uai);
+    if let Some(fault) = compare(name, envelope.key, envelope.number, row.line()) {
+        report(fault);
+    }
+    Ok((ResponseEnvelope { envelope, entry_complete_at: row.maybe_instant(ENTRY_COMPLETE_AT)? }, uai))
+}
+
+fn response_of(row: &Row<'_>, head: &ResponseEnvelope, first_uai: Uai) -> Result<RawResponse, Fault> {
+    let uai = if row.same_school() { first_uai } else { row.uai()? };
+    let track = row.value(TRACK, "not a track code of 1 to 20 letters and digits", |text| {
+        let short = (1..=TRACK_CHARS_MAX).contains(&text.len());
+        (short && text.bytes().all(|byte| byte.is_ascii_alphanumeric())).then(|| text.to_owned())
+    })?;
+    let verdict = match head.envelope.key.phase {
+        Phase::Provisional => opinion_of(row, track)?,
+        Phase::Definitive => proposal_of(row, track)?,
+    };
+    Ok(RawResponse {
+        rank: row.rank,
+        pupil: row.pupil(PUPIL)?,
+        ine: row.ine(INE)?,
+        demand_version: row.maybe_number(DEMAND_VERSION)?,
+        entered_at: row.instant(ENTERED_AT)?,
+        division: row.division(DIVISION)?,
+        council: row.date(COUNCIL)?,
+        verdicts: vec![verdict],
+        other_school: uai != head.envelope.key.school.uai,
+    })
+}
+
+fn opinion_of(row: &Row<'_>, track: String) -> Result<RawVerdict, Fault> {
+    row.all_empty(REQUESTED..REASON, "it belongs to the phase DEFINITIVE")?;
+    let value = row.value(VALUE, "not FAVORABLE, RESERVE or DEFAVORABLE", OpinionValue::of_code)?;
+    // An empty reason is a missing one: `check` refuses that pupil alone (MOTIF).
+    let reason = Some(row.text(REASON)).filter(|reason| !reason.is_empty());
+    Ok(RawVerdict::Opinion { track, value, reason: reason.map(|reason| Private::new(reason.into_owned())) })
+}
+
+fn proposal_of(row: &Row<'_>, track: String) -> Result<RawVerdict, Fault> {
+    row.all_empty(REASON..COLUMNS.len(), "it belongs to the phase PROVISOIRE")?;
+    let accepted = row.value(VALUE, "neither OUI nor NON", |text| match text {
+        ACCEPTED => Some(true),
+        DECLINED => Some(false),
+        _ => None,
+    })?;
+    let requested = row.yes_no(REQUESTED)?.ok_or_else(|| row.wrong(REQUESTED, "neither O nor N"))?;
+    Ok(RawVerdict::Proposal { track, requested, accepted })
 }

@@ -7,24 +7,24 @@ use crate::codec::{
         strict::{SEPARATOR, Strict},
     },
     encoding::{Charset, Source, latin9_byte, unreadable},
-    envelope::{compare, one_spaced},
+    envelope::one_spaced,
     formula::{guard, unguard},
 };
 use crate::domain::{
     campaign::{CampaignKey, Phase},
-    lot::{Encoding, FileName, NUMBER_MAX},
+    lot::{Encoding, NUMBER_MAX},
     pupil::{Division, Ine, PupilId},
     school::{Level, SchoolKey, SchoolYear, Uai},
-    time::{Timestamp, Zone},
+    time::{Date, Timestamp, Zone, parse_date},
 };
 use csv::{ErrorKind, QuoteStyle, StringRecord, Terminator};
 use std::{
     borrow::Cow,
     io::{self, BufRead, Write},
+    ops::Range,
 };
 
-/// The columns of the envelope, first in every row.
-pub const ENVELOPE: [&str; 6] = ["uai", "annee", "palier", "phase", "num_envoi", "horodatage"];
+// The columns of the envelope, first in both documents.
 const UAI: usize = 0;
 const YEAR: usize = 1;
 const LEVEL: usize = 2;
@@ -65,7 +65,11 @@ impl<R: BufRead> Rows<R> {
         let mut rows =
             Self { reader: builder.from_reader(strict), columns, record: StringRecord::new(), first: None, rank: 0 };
         if !rows.read()? {
-            return Err(Fault::new(0, CODE_EMPTY, "the file is empty: that never means that all is gone; ask for it again"));
+            return Err(Fault::new(
+                0,
+                CODE_EMPTY,
+                "the file is empty: that never means that all is gone; ask for it again",
+            ));
         }
         header_fault(&rows.record, columns).map_or(Ok(rows), Err)
     }
@@ -73,11 +77,10 @@ impl<R: BufRead> Rows<R> {
     /// The next row; none at the end.
     ///
     /// # Errors
-    /// `VIDE` when the header stands alone, and whatever makes the file no CSV.
+    /// Whatever makes the file no CSV.
     pub fn next(&mut self) -> Result<Option<Row<'_>>, Fault> {
         if !self.read()? {
-            let alone = "a header alone: that never means that all is gone; ask for the file again";
-            return if self.rank == 0 { Err(Fault::new(1, CODE_EMPTY, alone)) } else { Ok(None) };
+            return Ok(None);
         }
         self.rank = self.rank.saturating_add(1);
         if self.first.is_none() {
@@ -95,6 +98,11 @@ impl<R: BufRead> Rows<R> {
     }
 }
 
+/// The fault of a file without rows.
+pub fn header_alone() -> Fault {
+    Fault::new(1, CODE_EMPTY, "a header alone: that never means that all is gone; ask for the file again")
+}
+
 /// `ReaderBuilder::has_headers`.
 const HEADER_BY_OURSELVES: bool = false;
 
@@ -102,7 +110,8 @@ fn no_record(error: csv::Error, expected: usize) -> Fault {
     let row = error.position().map(csv::Position::line).unwrap_or_default();
     match error.into_kind() {
         ErrorKind::UnequalLengths { len, .. } => {
-            let message = format!("{len} fields, {expected} expected: a separator is missing or too many; export the file again");
+            let message =
+                format!("{len} fields, {expected} expected: a separator is missing or too many; export the file again");
             Fault::new(row, CODE_CSV, message)
         }
         ErrorKind::Io(error) => unreadable(error),
@@ -141,9 +150,14 @@ impl<'a> Row<'a> {
         self.record.get(column).unwrap_or_default()
     }
 
+    /// The line on which it begins.
+    pub fn line(&self) -> u64 {
+        self.record.position().map(csv::Position::line).unwrap_or_default()
+    }
+
     /// A fault of this row.
     pub fn fault(&self, code: &'static str, message: impl Into<String>) -> Fault {
-        Fault::new(self.record.position().map(csv::Position::line).unwrap_or_default(), code, message)
+        Fault::new(self.line(), code, message)
     }
 
     /// The fault of a field that is not what its column holds.
@@ -158,7 +172,12 @@ impl<'a> Row<'a> {
     }
 
     /// A field that may be empty.
-    pub fn maybe<T>(&self, column: usize, what: &str, read: impl FnOnce(&'a str) -> Option<T>) -> Result<Option<T>, Fault> {
+    pub fn maybe<T>(
+        &self,
+        column: usize,
+        what: &str,
+        read: impl FnOnce(&'a str) -> Option<T>,
+    ) -> Result<Option<T>, Fault> {
         if self.get(column).is_empty() { Ok(None) } else { self.value(column, what, read).map(Some) }
     }
 
@@ -167,24 +186,37 @@ impl<'a> Row<'a> {
         one_spaced(unguard(self.get(column)))
     }
 
-    /// A whole number from 1, as short as can be.
+    /// A whole number from 1.
     pub fn number(&self, column: usize) -> Result<u32, Fault> {
-        self.value(column, A_NUMBER, |text| whole(text).and_then(|number| number.try_into().ok()))
+        self.value(column, A_NUMBER, counted)
+    }
+
+    /// A whole number from 1 that may be missing.
+    pub fn maybe_number(&self, column: usize) -> Result<Option<u32>, Fault> {
+        self.maybe(column, A_NUMBER, counted)
     }
 
     /// An instant.
     pub fn instant(&self, column: usize) -> Result<Timestamp, Fault> {
-        self.value(column, AN_INSTANT, |text| Timestamp::parse(text).ok())
+        self.value(column, AN_INSTANT, instant)
     }
 
     /// An instant that may be missing.
     pub fn maybe_instant(&self, column: usize) -> Result<Option<Timestamp>, Fault> {
-        self.maybe(column, AN_INSTANT, |text| Timestamp::parse(text).ok())
+        self.maybe(column, AN_INSTANT, instant)
+    }
+
+    /// A date.
+    pub fn date(&self, column: usize) -> Result<Date, Fault> {
+        self.value(column, A_DATE, |text| {
+            let marks = text.match_indices('-').map(|(at, _)| at);
+            marks.eq(A_DATE_MARKS).then(|| parse_date(text).ok()).flatten()
+        })
     }
 
     /// An identifier.
     pub fn id(&self, column: usize) -> Result<i64, Fault> {
-        self.value(column, A_NUMBER, whole)
+        self.value(column, AN_ID, |text| whole(text).filter(|_| text.len() <= ID_DIGITS_MAX))
     }
 
     /// A pupil.
@@ -197,9 +229,9 @@ impl<'a> Row<'a> {
         self.maybe(column, "not an INE", |text| Ine::parse(text).ok())
     }
 
-    /// A division.
+    /// A division; spaces inside it count.
     pub fn division(&self, column: usize) -> Result<Division, Fault> {
-        Division::parse(&self.text(column)).map_err(|fault| self.wrong(column, &fault.to_string()))
+        Division::parse(unguard(self.get(column))).map_err(|fault| self.wrong(column, &fault.to_string()))
     }
 
     /// `O` or `N`; none when empty.
@@ -216,9 +248,18 @@ impl<'a> Row<'a> {
         self.value(UAI, "not a UAI", |text| Uai::parse(text).ok())
     }
 
-    /// Whether this row names the school of the first row.
+    /// Whether this row names the school of the first row, letter by letter.
     pub fn same_school(&self) -> bool {
-        self.first.get(UAI).is_some_and(|first| first.eq_ignore_ascii_case(self.get(UAI)))
+        self.first.get(UAI).is_some_and(|first| first == self.get(UAI))
+    }
+
+    /// That fields are empty.
+    ///
+    /// # Errors
+    /// The fault of the first that is not, for the reason `why`.
+    pub fn all_empty(&self, mut columns: Range<usize>, why: &str) -> Result<(), Fault> {
+        let filled = columns.find(|column| !self.get(*column).is_empty());
+        filled.map_or(Ok(()), |column| Err(self.wrong(column, why)))
     }
 
     /// The envelope that this row repeats.
@@ -234,28 +275,18 @@ impl<'a> Row<'a> {
         Ok(Envelope { key, number, stamped_at: self.instant(STAMPED_AT)? })
     }
 
-    /// That this row repeats the first row's fields from `YEAR` to before `end`.
+    /// That this row repeats the first row's fields in `columns`.
     ///
     /// # Errors
     /// `ENVELOPPE` for the first that differs.
-    pub fn same_envelope(&self, end: usize) -> Result<(), Fault> {
-        let differs = (YEAR..end).find(|column| self.first.get(*column).is_none_or(|first| first != self.get(*column)));
+    pub fn same_as_first(&self, mut columns: Range<usize>) -> Result<(), Fault> {
+        let differs = columns.find(|column| self.first.get(*column).is_none_or(|first| first != self.get(*column)));
         differs.map_or(Ok(()), |column| {
             let column = self.columns.get(column).copied().unwrap_or_default();
-            let message = format!("`{column}` is not that of the first row: one file, one envelope; ask for the file again");
+            let message =
+                format!("`{column}` is not that of the first row: one file, one envelope; ask for the file again");
             Err(self.fault(CODE_ENVELOPE, message))
         })
-    }
-}
-
-impl Envelope {
-    /// That the file's name says the same.
-    ///
-    /// # Errors
-    /// The code of what differs.
-    pub fn fits(&self, name: FileName, row: &Row<'_>) -> Result<(), Fault> {
-        let fault = compare(name, self.key, self.number, 0);
-        fault.map_or(Ok(()), |fault| Err(row.fault(fault.code, fault.message)))
     }
 }
 
@@ -264,11 +295,27 @@ pub const YES: &str = "O";
 /// `N`.
 pub const NO: &str = "N";
 const A_NUMBER: &str = "not a whole number from 1, in digits alone";
+const AN_ID: &str = "not a whole number of at most 18 digits";
+/// Identifiers have at most this many digits, so that they fit 64 bits, as in XML.
+const ID_DIGITS_MAX: usize = 18;
+const A_DATE: &str = "not a date such as 2020-05-28 (a spreadsheet may have changed it)";
+const A_DATE_MARKS: [usize; 2] = [4, 7];
 const AN_INSTANT: &str = "not an instant such as 2020-05-26T03:15:00+02:00 (a spreadsheet may have changed it)";
 
+/// A whole number in digits, without sign or leading zeros.
 fn whole(text: &str) -> Option<i64> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-    text.parse().ok().filter(|_| digits)
+    let shortest = text == "0" || !text.starts_with('0');
+    let digits = shortest && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
+}
+
+fn counted(text: &str) -> Option<u32> {
+    whole(text).filter(|number| 0 < *number).and_then(|number| number.try_into().ok())
+}
+
+/// As in XML, which knows no other minus sign than ASCII's.
+fn instant(text: &str) -> Option<Timestamp> {
+    if text.is_ascii() { Timestamp::parse(text).ok() } else { None }
 }
 
 /// Writes rows in one encoding.
@@ -309,13 +356,30 @@ impl<W: Write> Table<W> {
         fields.into_iter().try_for_each(|field| self.code(field))
     }
 
-    /// A field of text: in single spaces, guarded where a spreadsheet would run it, in the file's encoding.
+    /// A number.
+    pub fn number(&mut self, number: i64) -> Result<(), WriteFault> {
+        self.code(&number.to_string())
+    }
+
+    /// An instant, with the offset of `zone`.
+    pub fn instant(&mut self, at: Timestamp, zone: Zone) -> Result<(), WriteFault> {
+        self.code(&at.rfc3339_in(zone))
+    }
+
+    /// A field of text, in single spaces.
     ///
     /// # Errors
     /// `Encoding` with the row when the encoding lacks one of its characters.
     pub fn text(&mut self, text: &str) -> Result<(), WriteFault> {
-        let spaced = one_spaced(text);
-        let field = guard(&spaced);
+        self.exact_text(&one_spaced(text))
+    }
+
+    /// A field of text as it is: guarded where a spreadsheet would run it, in the file's encoding.
+    ///
+    /// # Errors
+    /// `Encoding` with the row when the encoding lacks one of its characters.
+    pub fn exact_text(&mut self, text: &str) -> Result<(), WriteFault> {
+        let field = guard(text);
         match self.encoding {
             Encoding::Latin9 if !field.is_ascii() => {
                 self.bytes.clear();
