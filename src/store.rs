@@ -4,26 +4,26 @@
 //! Functions take the transaction first. Those that belong to a run take its [`lease::Lease`], and refuse once another
 //! run took the school over. Windows and response files are changed only against a permit of the guard.
 
-pub mod db;
-pub mod value;
-pub(crate) mod texts;
-pub mod feed;
-pub mod pupils;
-pub mod demands;
-pub mod responses;
-pub mod campaigns;
-pub mod orders;
-pub mod ledger;
-pub mod holds;
 pub mod anomalies;
-pub mod nights;
-pub mod lease;
+pub mod campaigns;
+pub mod db;
+pub mod demands;
+pub mod feed;
+pub mod holds;
 pub mod journal;
-pub mod secrets;
-pub mod purge;
+pub mod lease;
+pub mod ledger;
+pub mod nights;
 mod open;
+pub mod orders;
+pub mod pupils;
+pub mod purge;
+pub mod responses;
+pub mod secrets;
 #[cfg(test)]
 pub(crate) mod test_support;
+pub(crate) mod texts;
+pub mod value;
 
 pub use crate::store::db::Tx;
 

@@ -136,9 +136,7 @@ impl Tx {
     async fn run(&mut self, sql: SqlStr, values: Vec<Value>, plan: Plan) -> Result<u64, StoreError> {
         let kept = matches!(plan, Plan::Kept);
         Ok(match &mut self.open {
-            Open::Sqlite(open) => {
-                bind_sqlite(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected()
-            }
+            Open::Sqlite(open) => bind_sqlite(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected(),
             Open::Postgres(open) => {
                 bind_postgres(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected()
             }
@@ -177,7 +175,10 @@ fn placeholders(before: usize, columns: usize) -> String {
 
 macro_rules! binder {
     ($name:ident, $engine:ty) => {
-        fn $name(sql: SqlStr, values: Vec<Value>) -> sqlx::query::Query<'static, $engine, <$engine as sqlx::Database>::Arguments> {
+        fn $name(
+            sql: SqlStr,
+            values: Vec<Value>,
+        ) -> sqlx::query::Query<'static, $engine, <$engine as sqlx::Database>::Arguments> {
             let mut query = sqlx::query(sql);
             for value in values {
                 query = match value {

@@ -161,18 +161,8 @@ async fn move_cursor(tx: &mut Tx, school: SchoolKey, after: &Cursor) -> Result<(
     let sql = "UPDATE school SET feed_seq = $3, feed_last = $4, feed_reread = $5, feed_read_at_ms = $6, stop_kind = $7, \
          stop_from = $8, stop_to = $9 WHERE uai = $1 AND year = $2 AND feed_epoch = $10 AND feed_seq <= $3";
     let last = after.last.map(|digest| digest.to_vec());
-    let values = values![
-        school.uai,
-        school.year,
-        after.seq,
-        last,
-        after.reread,
-        after.read_at,
-        kind,
-        from,
-        to,
-        after.epoch
-    ];
+    let values =
+        values![school.uai, school.year, after.seq, last, after.reread, after.read_at, kind, from, to, after.epoch];
     match tx.execute(sql, values).await? {
         1 => Ok(()),
         _ => Err(StoreError::FeedMoved(school)),
@@ -224,10 +214,12 @@ pub async fn begin_epoch(tx: &mut Tx, school: SchoolKey, now: Timestamp) -> Resu
 pub async fn kept(tx: &mut Tx, school: SchoolKey) -> Result<Vec<(u32, u64, String)>, StoreError> {
     let sql = "SELECT epoch, seq, raw FROM kept_event WHERE uai = $1 AND year = $2 ORDER BY epoch, seq";
     let rows = tx.rows(sql, values![school.uai, school.year]).await?;
-    rows.iter().map(|row| {
-        let mut cells = row.cells();
-        Ok((cells.u32()?, cells.u64()?, cells.text()?))
-    }).collect()
+    rows.iter()
+        .map(|row| {
+            let mut cells = row.cells();
+            Ok((cells.u32()?, cells.u64()?, cells.text()?))
+        })
+        .collect()
 }
 
 /// A page's changes, sorted by table: the last of each key stands, of locks the first.
@@ -324,7 +316,10 @@ impl<'a> Page<'a> {
     }
 
     /// The versions of this page that an older epoch knew, with their instant and whether they were late then.
-    async fn known_versions(&self, tx: &mut Tx) -> Result<BTreeMap<(PupilId, Phase, u32), (Timestamp, bool)>, StoreError> {
+    async fn known_versions(
+        &self,
+        tx: &mut Tx,
+    ) -> Result<BTreeMap<(PupilId, Phase, u32), (Timestamp, bool)>, StoreError> {
         let mut known = BTreeMap::new();
         if self.epoch == BEGINNING.epoch {
             return Ok(known);
@@ -362,7 +357,8 @@ impl<'a> Page<'a> {
 
     async fn write_answers(&self, tx: &mut Tx) -> Result<(), StoreError> {
         let rows = self.acknowledgements.iter();
-        let rows = rows.map(|(pupil, (seq, ack))| self.row(values![*pupil, *seq, ack.representative, ack.at])).collect();
+        let rows =
+            rows.map(|(pupil, (seq, ack))| self.row(values![*pupil, *seq, ack.representative, ack.at])).collect();
         let head = "INSERT INTO acknowledgement (uai, year, epoch, pupil, seq, representative, at_ms)";
         let over = "ON CONFLICT (uai, year, pupil) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, \
              representative = excluded.representative, at_ms = excluded.at_ms";
@@ -405,7 +401,8 @@ impl<'a> Page<'a> {
         let rows = self.windows.values().map(|(level, phase, event)| {
             self.row(values![*level, *phase, event.seq, event.at, self.now, event.open, event.order])
         });
-        let head = "INSERT INTO window_event (uai, year, epoch, level, phase, seq, at_ms, read_at_ms, is_open, order_number)";
+        let head =
+            "INSERT INTO window_event (uai, year, epoch, level, phase, seq, at_ms, read_at_ms, is_open, order_number)";
         // An event that is read again keeps its judgement: it is judged once (guard.md).
         let same = "window_event.level = excluded.level AND window_event.phase = excluded.phase \
              AND window_event.at_ms = excluded.at_ms AND window_event.is_open = excluded.is_open";
@@ -447,8 +444,11 @@ impl<'a> Page<'a> {
 
     /// Whether this is a `TARDIVE` of a version that an older epoch took as in time.
     fn was_in_time(&self, known: &Known, seq: u64, anomaly: &Anomaly) -> bool {
-        let (Code::Tardive, Subject::Pupil(pupil, Some(phase))) = (anomaly.code, &anomaly.subject) else { return false };
-        let mut read = self.demands.iter().filter(|((of, at, _), (read_at, ..))| (of, at, *read_at) == (pupil, phase, seq));
+        let (Code::Tardive, Subject::Pupil(pupil, Some(phase))) = (anomaly.code, &anomaly.subject) else {
+            return false;
+        };
+        let mut read =
+            self.demands.iter().filter(|((of, at, _), (read_at, ..))| (of, at, *read_at) == (pupil, phase, seq));
         read.any(|(key, (_, _, demand))| late_on_arrival(known, key, demand) == Some(false))
     }
 }

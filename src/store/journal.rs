@@ -49,9 +49,7 @@ pub async fn list(tx: &mut Tx, school: Option<SchoolKey>) -> Result<Vec<Entry>, 
         .map(|row| {
             let mut cells = row.cells();
             let (at, kind, text, who) = (cells.at()?, cells.text()?, cells.text()?, cells.opt_text()?);
-            let mut ahead = row.cells();
-            let known = ahead.skip(4).opt_text()?.is_some();
-            Ok(Entry { school: if known { Some(cells.school()?) } else { None }, at, kind, text, who })
+            Ok(Entry { school: cells.opt_school()?, at, kind, text, who })
         })
         .collect()
 }

@@ -1,10 +1,7 @@
 //! Leases: one run a school at a time, and a run that lost its school writes nothing more.
 
 use crate::crash::Point;
-use crate::domain::{
-    school::SchoolKey,
-    time::Timestamp,
-};
+use crate::domain::{school::SchoolKey, time::Timestamp};
 use crate::store::value::values;
 use crate::store::{Store, StoreError, Tx};
 use rustix::process::{Pid, test_kill_process};

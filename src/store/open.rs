@@ -134,7 +134,8 @@ async fn open_file(path: &Path) -> Result<Engine, StoreError> {
     // Changing to WAL and the first migration do not wait for each other as transactions do: one process at a time.
     let turn = {
         let folder = folder.clone();
-        let locked = tokio::task::spawn_blocking(move || File::open(&folder).and_then(|file| file.lock().map(|()| file)));
+        let locked =
+            tokio::task::spawn_blocking(move || File::open(&folder).and_then(|file| file.lock().map(|()| file)));
         locked.await.map_err(|_| StoreError::Stopped)?.map_err(fault_at(path))?
     };
     let options = connecting(SqliteConnectOptions::new().filename(path));

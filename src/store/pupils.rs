@@ -58,11 +58,7 @@ pub(crate) fn ine(cells: &mut Cells<'_>) -> Result<Option<Ine>, StoreError> {
 }
 
 /// The pupils of a list that were read in the epoch; `fixed` is UAI, year and epoch.
-pub(crate) async fn in_epoch(
-    tx: &mut Tx,
-    fixed: &[Value],
-    list: &[PupilId],
-) -> Result<Vec<(Pupil, bool)>, StoreError> {
+pub(crate) async fn in_epoch(tx: &mut Tx, fixed: &[Value], list: &[PupilId]) -> Result<Vec<(Pupil, bool)>, StoreError> {
     let head = format!("SELECT {COLUMNS} FROM pupil WHERE uai = $1 AND year = $2 AND epoch = $3 AND id");
     let rows = tx.rows_in(&head, fixed, list, "ORDER BY id").await?;
     rows.iter().map(|row| read(&mut row.cells())).collect()

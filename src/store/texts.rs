@@ -112,13 +112,14 @@ pub fn write_choices(choices: &Choices) -> Result<String, StoreError> {
         code: it.code.as_ref().map(|code| code.as_str().to_owned()),
         status: it.status.code().to_owned(),
     };
-    let shape = |it: &Choice| ChoiceText { track: it.track().code().to_owned(), formation: it.formation().map(formation) };
+    let shape =
+        |it: &Choice| ChoiceText { track: it.track().code().to_owned(), formation: it.formation().map(formation) };
     to_json(&choices.as_slice().iter().map(shape).collect::<Vec<_>>())
 }
 
 /// Choices, rank 1 first.
 pub fn read_choices(level: Level, text: &str) -> Result<Choices, StoreError> {
-    let formation = |it: FormationText| {
+    let formation = |it: FormationText| -> Result<Formation, StoreError> {
         let code = it.code.map(|code| MefCode::parse(&code)).transpose();
         Ok(Formation {
             label: it.label,
@@ -172,9 +173,8 @@ fn verdicts_of(shape: VerdictsText) -> Result<Verdicts, StoreError> {
         let value = OpinionValue::of_code(&it.value).ok_or(StoreError::Damaged("unknown opinion"))?;
         Ok(Opinion { track: track_of(&it.track)?, value, reason: it.reason.map(Private::new) })
     };
-    let proposal = |it: ProposalText| {
-        Ok(Proposal { track: track_of(&it.track)?, requested: it.requested, accepted: it.accepted })
-    };
+    let proposal =
+        |it: ProposalText| Ok(Proposal { track: track_of(&it.track)?, requested: it.requested, accepted: it.accepted });
     Ok(match shape {
         VerdictsText::Opinions(list) => {
             Verdicts::Opinions(list.into_iter().map(opinion).collect::<Result<_, StoreError>>()?)

@@ -215,9 +215,15 @@ impl Cells<'_> {
 
     /// A school and year: two columns.
     pub fn school(&mut self) -> Result<SchoolKey, StoreError> {
-        let uai = Uai::parse(&self.text()?).map_err(|_| StoreError::Damaged("unusable UAI"))?;
-        let year = u16::try_from(self.int()?).ok().and_then(|year| SchoolYear::new(year).ok());
-        Ok(SchoolKey { uai, year: year.ok_or(StoreError::Damaged("unusable school year"))? })
+        self.opt_school()?.ok_or(StoreError::Damaged("a school is missing"))
+    }
+
+    /// A school and year, or nulls: two columns.
+    pub fn opt_school(&mut self) -> Result<Option<SchoolKey>, StoreError> {
+        let Some((uai, year)) = self.opt_text()?.zip(self.opt_int()?) else { return Ok(None) };
+        let uai = Uai::parse(&uai).map_err(|_| StoreError::Damaged("unusable UAI"))?;
+        let year = u16::try_from(year).ok().and_then(|year| SchoolYear::new(year).ok());
+        Ok(Some(SchoolKey { uai, year: year.ok_or(StoreError::Damaged("unusable school year"))? }))
     }
 
     /// A level and a phase of `school`: two columns.
