@@ -1,11 +1,9 @@
 //! The téléservice's feed over folders: published ranges of events, read as one page (teleservice.md, "Over folders").
 
-use crate::{
-    codec::json::feed::{self, FeedFileName},
-    domain::{event::Event, school::SchoolKey},
-    plan::delivery::Answer,
-    transport::{directory::Directory, teleservice::FeedPage},
-};
+use crate::codec::json::feed::{self, FeedFileName};
+use crate::domain::{event::Event, school::SchoolKey};
+use crate::plan::delivery::Answer;
+use crate::transport::{directory::Directory, teleservice::FeedPage};
 
 /// Where the téléservice publishes its events.
 const EVENTS: &str = "evenements";

@@ -1,18 +1,16 @@
 //! For tests of this room: a far side that answers from a script and remembers what it was asked.
 
-use crate::{
-    clock::Clock,
-    codec::envelope,
-    crash::Crash,
-    domain::{
-        school::{SchoolKey, SchoolYear, Uai},
-        time::Timestamp,
-    },
-    plan::delivery::Answer,
-    transport::{
-        directory::DirectoryOptions,
-        http::{Http, HttpOptions, Url},
-    },
+use crate::clock::Clock;
+use crate::codec::envelope;
+use crate::crash::Crash;
+use crate::domain::{
+    school::{SchoolKey, SchoolYear, Uai},
+    time::Timestamp,
+};
+use crate::plan::delivery::Answer;
+use crate::transport::{
+    directory::DirectoryOptions,
+    http::{Http, HttpOptions, Url},
 };
 use axum::{
     Router,

@@ -1,17 +1,15 @@
 //! HTTP to a far side: one client with its limits, retries and credentials (siecle.md, "Over HTTP"). What is asked of
 //! whom is said in `teleservice` and `siecle`; how a body is read, in `body`.
 
-use crate::{
-    clock::Clock,
-    codec::{
-        envelope,
-        json::problem::{self, ProblemKind},
-    },
-    crash::{Crash, Point},
-    domain::time::Timestamp,
-    plan::delivery::{self, Answer, Outcome, Problem},
-    transport::body::{self, CONTENT_DIGEST, GZIP, causes},
+use crate::clock::Clock;
+use crate::codec::{
+    envelope,
+    json::problem::{self, ProblemKind},
 };
+use crate::crash::{Crash, Point};
+use crate::domain::time::Timestamp;
+use crate::plan::delivery::{self, Answer, Outcome, Problem};
+use crate::transport::body::{self, CONTENT_DIGEST, GZIP, causes};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::DateTime;
 use reqwest::{
@@ -693,6 +691,8 @@ mod tests {
         options.idle_timeout_s = 1;
         tokio::spawn(async move {
             let (mut socket, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4_096];
+            assert!(0 < socket.read(&mut head).await.unwrap());
             socket.write_all(said).await.unwrap();
             std::future::pending::<()>().await;
         });

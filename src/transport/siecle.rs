@@ -1,21 +1,19 @@
 //! What is asked of Siècle: deposits of lots, their receipts, and response files (siecle.md).
 
-use crate::{
-    clock::Clock,
-    codec::{
-        envelope::{self, ExchangeFile},
-        json::listing::{self, ListedResponse},
-    },
-    crash::Crash,
-    domain::{
-        lot::{Document, FileName, Format},
-        school::SchoolKey,
-    },
-    plan::delivery::Answer,
-    transport::{
-        directory::{Directory, DirectoryOptions},
-        http::{Ask, FarDate, Http, HttpOptions, Repeat, SetupFault, Upload},
-    },
+use crate::clock::Clock;
+use crate::codec::{
+    envelope::{self, ExchangeFile},
+    json::listing::{self, ListedResponse},
+};
+use crate::crash::Crash;
+use crate::domain::{
+    lot::{Document, FileName, Format},
+    school::SchoolKey,
+};
+use crate::plan::delivery::Answer;
+use crate::transport::{
+    directory::{Directory, DirectoryOptions},
+    http::{Ask, FarDate, Http, HttpOptions, Repeat, SetupFault, Upload},
 };
 
 /// Where lots are laid down.

@@ -1,29 +1,27 @@
 //! What is asked of the téléservice: its feed, and the two orders (teleservice.md).
 
-use crate::{
-    clock::Clock,
-    codec::{
-        Fault,
-        json::{
-            feed::decode_page,
-            orders::{self, OrderKind, OrderName},
-            refusals,
-        },
+use crate::clock::Clock;
+use crate::codec::{
+    Fault,
+    json::{
+        feed::decode_page,
+        orders::{self, OrderKind, OrderName},
+        refusals,
     },
-    crash::Crash,
-    domain::{
-        event::Event,
-        order::{ResponseOrder, WindowOrder},
-        pupil::PupilId,
-        school::SchoolKey,
-        time::{Timestamp, Zone},
-    },
-    plan::delivery::{Answer, Problem},
-    transport::{
-        directory::{Directory, DirectoryOptions},
-        feed,
-        http::{Ask, FarDate, Http, HttpOptions, Repeat, Reply, SetupFault, Upload},
-    },
+};
+use crate::crash::Crash;
+use crate::domain::{
+    event::Event,
+    order::{ResponseOrder, WindowOrder},
+    pupil::PupilId,
+    school::SchoolKey,
+    time::{Timestamp, Zone},
+};
+use crate::plan::delivery::{Answer, Problem};
+use crate::transport::{
+    directory::{Directory, DirectoryOptions},
+    feed,
+    http::{Ask, FarDate, Http, HttpOptions, Repeat, Reply, SetupFault, Upload},
 };
 
 /// The most events that one page may hold (teleservice.md).
