@@ -1,6 +1,7 @@
 //! Bodies of answers: decoded here, counted as they come, and held against their `Content-Digest`.
 
-use crate::{codec::envelope, plan::delivery::Answer};
+use crate::codec::envelope;
+use crate::plan::delivery::Answer;
 use flate2::write::MultiGzDecoder;
 use reqwest::{
     Response,
