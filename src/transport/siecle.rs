@@ -10,7 +10,7 @@ use crate::domain::{
     lot::{Document, FileName, Format},
     school::SchoolKey,
 };
-use crate::plan::delivery::Answer;
+use crate::plan::delivery::{Answer, Problem};
 use crate::transport::{
     directory::{Directory, DirectoryOptions},
     http::{Ask, FarDate, Http, HttpOptions, Repeat, SetupFault, Upload},
@@ -54,7 +54,7 @@ pub enum ReceiptAnswer {
     Replaced,
     /// Never received: the same bytes may go again.
     NeverReceived,
-    /// Put aside as unreadable, without a receipt (folders only).
+    /// Refused for good, without a receipt: put aside as unreadable, or answered `/metier`.
     RejectedFile,
 }
 
@@ -201,6 +201,8 @@ async fn ask_receipt(http: &Http, lot: &FileName, own: FileName) -> Result<Recei
         Ok(reply) => Err(Answer::Unusable { why: format!("a receipt is answered 200 or 202, not {}", reply.code) }),
         Err(Answer::Status { code: GONE, .. }) => Ok(ReceiptAnswer::Replaced),
         Err(Answer::Status { code: NOT_FOUND, .. }) => Ok(ReceiptAnswer::NeverReceived),
+        // `/metier` is final whatever the status: there will be no receipt.
+        Err(Answer::Status { problem: Some(Problem::Business { .. }), .. }) => Ok(ReceiptAnswer::RejectedFile),
         Err(answer) => Err(answer),
     }
 }
@@ -321,6 +323,21 @@ mod tests {
         assert_eq!(over_http(&far).receipt(&name(LOT)).await.ok(), expected);
         let target = "/base/imports/orientation/demandes/0380001V/2019/12/compte-rendu";
         assert!(far.asked().iter().all(|asked| asked.target == target));
+    }
+
+    #[rstest]
+    #[case::refused_for_good(500, "/metier", Some(ReceiptAnswer::RejectedFile))]
+    #[case::failing(500, "/technique", None)]
+    #[case::never_received(404, "/metier", Some(ReceiptAnswer::NeverReceived))]
+    #[tokio::test]
+    async fn a_problem_in_place_of_a_receipt(
+        #[case] status: u16,
+        #[case] kind: &str,
+        #[case] expected: Option<ReceiptAnswer>,
+    ) {
+        let body = format!(r#"{{"type":"{kind}","code":"FICHIER"}}"#);
+        let far = Far::saying(vec![code(status).saying(body); 4]).await;
+        assert_eq!(over_http(&far).receipt(&name(LOT)).await.ok(), expected);
     }
 
     #[tokio::test]
