@@ -2,8 +2,10 @@
 //! where the bytes go, is not here.
 
 pub mod csv;
+pub mod encoding;
 pub mod envelope;
 pub mod json;
+pub mod strict;
 pub mod xml;
 
 use crate::domain::{

@@ -7,4 +7,5 @@ pub mod crash;
 pub mod domain;
 pub mod files;
 pub mod plan;
+pub mod sandbox;
 pub mod transport;
