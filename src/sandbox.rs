@@ -13,6 +13,9 @@ pub mod siecle;
 pub mod teleservice;
 pub mod world;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A stand-in that a server, a folder and a player act on together.

@@ -1,28 +1,32 @@
 //! Bodies of answers: decoded here, counted as they come, and held against their `Content-Digest`.
 
-use crate::{codec::envelope, plan::delivery::Answer};
+use crate::codec::envelope;
+use crate::plan::delivery::Answer;
 use flate2::write::MultiGzDecoder;
 use reqwest::{
     Response,
     header::{CONTENT_ENCODING, HeaderMap},
 };
 use sha2::{Digest, Sha256};
-use std::io::{self, ErrorKind, Write};
+use std::{
+    io::{self, ErrorKind, Write},
+    time::Duration,
+};
 
 /// `Content-Digest` (RFC 9530).
 pub const CONTENT_DIGEST: &str = "content-digest";
 /// The one content coding that is asked for.
 pub const GZIP: &str = "gzip";
 
-/// Reads a body of at most `limit_bytes`, decoded. The digest is over the bytes as they travelled (RFC 9530).
+/// Reads a body of at most `limit_bytes`, decoded, with no silence longer than `idle`. The digest is over the bytes as they travelled (RFC 9530).
 ///
 /// # Errors
-/// `Broken` when it ends too early; `Unusable` when it is too large, can't be decoded, or has another digest.
-pub async fn read(response: &mut Response, limit_bytes: u64) -> Result<Vec<u8>, Answer> {
+/// `Broken` when it ends too early or stops coming; `Unusable` when it is too large, can't be decoded, or has another digest.
+pub async fn read(response: &mut Response, limit_bytes: u64, idle: Duration) -> Result<Vec<u8>, Answer> {
     let announced = announced_digest(response.headers())?;
     let mut decoder = Decoder::of(response.headers(), limit_bytes)?;
     let mut digest = Sha256::new();
-    while let Some(part) = response.chunk().await.map_err(broken)? {
+    while let Some(part) = within(idle, response.chunk()).await?.map_err(broken)? {
         digest.update(&part);
         decoder.push(&part).map_err(|fault| unreadable(&fault, limit_bytes))?;
     }
@@ -32,6 +36,15 @@ pub async fn read(response: &mut Response, limit_bytes: u64) -> Result<Vec<u8>, 
         return Err(unusable("the body does not have the digest that its Content-Digest announces"));
     }
     Ok(body)
+}
+
+/// Waits for something of a far side, but not for ever.
+///
+/// # Errors
+/// `Broken` after `patience`: whether what was sent arrived can't be told.
+pub async fn within<T>(patience: Duration, something: impl Future<Output = T>) -> Result<T, Answer> {
+    let silent = |_| Answer::Broken { why: format!("nothing came for {} s", patience.as_secs()) };
+    tokio::time::timeout(patience, something).await.map_err(silent)
 }
 
 fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>, Answer> {
@@ -48,7 +61,7 @@ fn announced_digest(headers: &HeaderMap) -> Result<Option<[u8; 32]>, Answer> {
 /// Bytes as they travel, to the body that they stand for.
 enum Decoder {
     Plain(Bounded),
-    Gzip(MultiGzDecoder<Bounded>),
+    Gzip(Box<MultiGzDecoder<Bounded>>),
 }
 
 impl Decoder {
@@ -56,7 +69,7 @@ impl Decoder {
         let bounded = Bounded { bytes: Vec::new(), limit_bytes };
         match headers.get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap_or_default()) {
             None | Some("" | "identity") => Ok(Self::Plain(bounded)),
-            Some(GZIP | "x-gzip") => Ok(Self::Gzip(MultiGzDecoder::new(bounded))),
+            Some(GZIP | "x-gzip") => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(bounded)))),
             Some(_) => Err(unusable("its Content-Encoding was not asked for (gzip was)")),
         }
     }

@@ -1,11 +1,9 @@
 //! Folders shared with a far side: what stands in them under a published digest, and how it is read and laid down.
 //! Which folders there are, and what a file in them means, is said in `feed`, `teleservice` and `siecle`.
 
-use crate::{
-    crash::Crash,
-    files::{FileFault, Files},
-    plan::delivery::Answer,
-};
+use crate::crash::Crash;
+use crate::files::{FileFault, Files};
+use crate::plan::delivery::Answer;
 use std::path::{Path, PathBuf};
 
 /// Largest file read (siecle.md: 64 MiB a file).

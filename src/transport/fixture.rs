@@ -1,14 +1,16 @@
 //! For tests of this room: a far side that answers from a script and remembers what it was asked.
 
-use crate::{
-    clock::Clock,
-    crash::Crash,
-    domain::{
-        school::{SchoolKey, SchoolYear, Uai},
-        time::Timestamp,
-    },
-    plan::delivery::Answer,
-    transport::http::{Http, HttpOptions, Url},
+use crate::clock::Clock;
+use crate::codec::envelope;
+use crate::crash::Crash;
+use crate::domain::{
+    school::{SchoolKey, SchoolYear, Uai},
+    time::Timestamp,
+};
+use crate::plan::delivery::Answer;
+use crate::transport::{
+    directory::DirectoryOptions,
+    http::{Http, HttpOptions, Url},
 };
 use axum::{
     Router,
@@ -18,6 +20,7 @@ use axum::{
 };
 use std::{
     collections::VecDeque,
+    fs,
     sync::{Arc, Mutex},
 };
 use tokio::net::TcpListener;
@@ -132,4 +135,57 @@ pub fn status(code: u16) -> Answer {
 
 pub fn school() -> SchoolKey {
     SchoolKey { uai: Uai::parse("0380001V").unwrap(), year: SchoolYear::new(2019).unwrap() }
+}
+
+/// What stands beside a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DigestIs {
+    Right,
+    Wrong,
+    Spoilt,
+    Missing,
+}
+
+/// Folders of a far side, laid out by hand.
+pub struct Folders(tempfile::TempDir);
+
+impl Folders {
+    pub fn new(names: &[&str]) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        for name in names {
+            fs::create_dir(root.path().join(name)).unwrap();
+        }
+        Self(root)
+    }
+
+    pub fn options(&self) -> DirectoryOptions {
+        DirectoryOptions { path: self.0.path().to_owned() }
+    }
+
+    pub fn put(&self, folder: &str, name: &str, bytes: &[u8], digest: DigestIs) {
+        let dir = self.0.path().join(folder);
+        fs::write(dir.join(name), bytes).unwrap();
+        let line = match digest {
+            DigestIs::Right => envelope::digest_line(name, &envelope::sha256(bytes)),
+            DigestIs::Wrong => envelope::digest_line(name, &[0; 32]),
+            DigestIs::Spoilt => "no digest\n".to_owned(),
+            DigestIs::Missing => return,
+        };
+        fs::write(dir.join(format!("{name}.sha256")), line).unwrap();
+    }
+
+    pub fn remove(&self, folder: &str) {
+        fs::remove_dir_all(self.0.path().join(folder)).unwrap();
+    }
+
+    pub fn bytes(&self, folder: &str, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.0.path().join(folder).join(name)).ok()
+    }
+
+    pub fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path().join(folder)).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
 }

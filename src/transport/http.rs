@@ -1,17 +1,15 @@
 //! HTTP to a far side: one client with its limits, retries and credentials (siecle.md, "Over HTTP"). What is asked of
 //! whom is said in `teleservice` and `siecle`; how a body is read, in `body`.
 
-use crate::{
-    clock::Clock,
-    codec::{
-        envelope,
-        json::problem::{self, ProblemKind},
-    },
-    crash::{Crash, Point},
-    domain::time::Timestamp,
-    plan::delivery::{self, Answer, Outcome, Problem},
-    transport::body::{self, CONTENT_DIGEST, GZIP, causes},
+use crate::clock::Clock;
+use crate::codec::{
+    envelope,
+    json::problem::{self, ProblemKind},
 };
+use crate::crash::{Crash, Point};
+use crate::domain::time::Timestamp;
+use crate::plan::delivery::{self, Answer, Outcome, Problem};
+use crate::transport::body::{self, CONTENT_DIGEST, GZIP, causes};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::DateTime;
 use reqwest::{
@@ -41,6 +39,8 @@ pub const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
 const CONNECT_TIMEOUT_S: u64 = 10;
 /// Silence after which a far side is given up.
 const IDLE_TIMEOUT_S: u64 = 30;
+/// The slowest line that an upload is still waited for on.
+const SLOWEST_BYTES_PER_S: u64 = 16 * 1024;
 /// One attempt, whole: 64 MiB on a slow line of a school.
 const WHOLE_TIMEOUT_S: u64 = 300;
 /// The first wait between two attempts; the next ones grow from it.
@@ -66,7 +66,7 @@ pub struct HttpOptions {
     pub roots_pem: Option<Vec<u8>>,
     /// Longest wait for a connection.
     pub connect_timeout_s: u64,
-    /// Longest silence while reading.
+    /// Longest silence, before the answer and in its body.
     pub idle_timeout_s: u64,
     /// Longest single attempt.
     pub whole_timeout_s: u64,
@@ -115,7 +115,9 @@ pub enum SetupFault {
     #[error("the token holds characters that no HTTP header carries")]
     Token,
     /// The client cannot be built, mostly for want of system certificates.
-    #[error("no HTTP client can be made: {0} (is the package ca-certificates installed?)")]
+    #[error(
+        "no HTTP client can be made of these options: {0}; where that is about CA certificates, install ca-certificates"
+    )]
     Client(String),
 }
 
@@ -199,6 +201,7 @@ pub struct Http {
     attempts_max: u32,
     retry_after_max_s: u64,
     body_bytes_max: u64,
+    idle: Duration,
     clock: Clock,
     crash: Crash,
     date: Mutex<Option<FarDate>>,
@@ -219,6 +222,7 @@ impl Http {
             attempts_max: options.attempts_max,
             retry_after_max_s: options.retry_after_max_s,
             body_bytes_max: options.body_bytes_max,
+            idle: Duration::from_secs(options.idle_timeout_s),
             clock,
             crash,
             date: Mutex::new(None),
@@ -252,7 +256,10 @@ impl Http {
         let request = self.request(ask)?;
         self.crash.reach(Point::RequestSent).await;
         let sent = self.clock.now();
-        let response = self.client.execute(request).await.map_err(unanswered)?;
+        let uploaded_bytes = ask.upload.map_or(0, |upload| upload.bytes.len() as u64);
+        // reqwest's own read timeout runs while we are still sending, and would cut a large lot on a slow line.
+        let patience = self.idle + Duration::from_secs(uploaded_bytes / SLOWEST_BYTES_PER_S);
+        let response = body::within(patience, self.client.execute(request)).await?.map_err(unanswered)?;
         let date = self.note_date(response.headers(), sent);
         let reply = self.read(response, date).await;
         self.crash.reach(Point::AnswerReceived).await;
@@ -297,7 +304,7 @@ impl Http {
     async fn read(&self, mut response: Response, date: Option<Timestamp>) -> Result<Reply, Answer> {
         let code = response.status().as_u16();
         if response.status().is_success() {
-            let body = body::read(&mut response, self.body_bytes_max).await?;
+            let body = body::read(&mut response, self.body_bytes_max, self.idle).await?;
             return Ok(Reply { code, body, date });
         }
         let retry_after_s = response.headers().get(RETRY_AFTER).and_then(|value| {
@@ -305,7 +312,7 @@ impl Http {
             retry_after_s(text, date.unwrap_or_else(|| self.clock.now()))
         });
         // A refusal stands on its status; what its body adds is taken where it can be read.
-        let body = body::read(&mut response, PROBLEM_BYTES_MAX).await.ok();
+        let body = body::read(&mut response, PROBLEM_BYTES_MAX, self.idle).await.ok();
         Err(Answer::Status { code, problem: body.as_deref().and_then(problem_of), retry_after_s })
     }
 }
@@ -323,7 +330,6 @@ fn client(options: &HttpOptions) -> Result<Client, SetupFault> {
         // Decoded here: Content-Digest is over the bytes as they travel (RFC 9530), which reqwest's own decoder hides.
         .no_gzip()
         .connect_timeout(Duration::from_secs(options.connect_timeout_s))
-        .read_timeout(Duration::from_secs(options.idle_timeout_s))
         .timeout(Duration::from_secs(options.whole_timeout_s));
     if loopback {
         builder = builder.no_proxy();
@@ -418,7 +424,14 @@ mod tests {
     use crate::transport::fixture::{Far, NOW_MS, Said, base_of, client as client_of, code, ok, player, status};
     use flate2::{Compression, write::GzEncoder};
     use rstest::rstest;
-    use std::{io::Write, process::Command};
+    use std::{
+        io::Write,
+        process::Command,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+    };
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpListener,
@@ -633,15 +646,15 @@ mod tests {
     }
 
     /// Accepts, reads the request's head, says `answer` and hangs up; counts the connections.
-    async fn hanging_up(answer: &'static [u8]) -> (Url, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    async fn hanging_up(answer: &'static [u8]) -> (Url, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = base_of(&listener, "http");
-        let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let counted = std::sync::Arc::clone(&count);
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
         tokio::spawn(async move {
             loop {
                 let (mut socket, _) = listener.accept().await.unwrap();
-                counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                counted.fetch_add(1, Ordering::SeqCst);
                 let mut head = [0; 4_096];
                 let read = socket.read(&mut head).await.unwrap();
                 assert!(0 < read);
@@ -664,17 +677,27 @@ mod tests {
             let (base, count) = hanging_up(answer).await;
             let answer = client_of(HttpOptions::new(base)).ask(&ask).await.unwrap_err();
             assert!(matches!(answer, Answer::Broken { .. }), "{answer:?}");
-            assert_eq!(count.load(std::sync::atomic::Ordering::SeqCst), sent);
+            assert_eq!(count.load(Ordering::SeqCst), sent);
         }
     }
 
+    #[rstest]
+    #[case::before_the_answer(b"")]
+    #[case::inside_its_body(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n<L")]
     #[tokio::test]
-    async fn a_far_side_that_says_nothing_in_time_is_in_doubt() {
+    async fn a_far_side_that_falls_silent_is_in_doubt(#[case] said: &'static [u8]) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut options = HttpOptions::new(base_of(&listener, "http"));
         options.idle_timeout_s = 1;
+        tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut head = [0; 4_096];
+            assert!(0 < socket.read(&mut head).await.unwrap());
+            socket.write_all(said).await.unwrap();
+            std::future::pending::<()>().await;
+        });
         let answer = client_of(options).ask(&put(Repeat::UnlessArrived)).await.unwrap_err();
-        assert!(matches!(answer, Answer::Broken { .. }), "{answer:?}");
+        assert_eq!(answer, Answer::Broken { why: "nothing came for 1 s".to_owned() });
     }
 
     #[tokio::test]
@@ -781,6 +804,84 @@ mod tests {
         let fault_of_identity = fault(identity);
         assert!(matches!(fault_of_identity, SetupFault::Identity) && !fault_of_identity.to_string().contains("secret"));
         assert!(matches!(fault(roots), SetupFault::Roots));
+    }
+
+    /// A certificate authority of the test's own, and what it signs.
+    struct Authority {
+        certificate: rcgen::Certificate,
+        issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
+    }
+
+    impl Authority {
+        fn new() -> Self {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            let certificate = params.self_signed(&key).unwrap();
+            Self { certificate, issuer: rcgen::Issuer::new(params, key) }
+        }
+
+        fn sign(&self, name: &str) -> (rcgen::Certificate, rcgen::KeyPair) {
+            let key = rcgen::KeyPair::generate().unwrap();
+            let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+            (params.signed_by(&key, &self.issuer).unwrap(), key)
+        }
+
+        fn identity_pem(&self) -> SecretString {
+            let (certificate, key) = self.sign("navette.example");
+            (certificate.pem() + &key.serialize_pem()).into()
+        }
+    }
+
+    /// A server that wants a certificate signed by `clients`, and answers an empty 200.
+    async fn wanting_certificates(own: &Authority, clients: &Authority) -> Url {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(clients.certificate.der().clone()).unwrap();
+        let verifier = rustls::server::WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+        let (certificate, key) = own.sign("127.0.0.1");
+        let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        let tls = rustls::ServerConfig::builder()
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = base_of(&listener, "https");
+        tokio::spawn(async move {
+            loop {
+                let (socket, _) = listener.accept().await.unwrap();
+                let Ok(mut socket) = acceptor.accept(socket).await else { continue };
+                let mut head = [0; 4_096];
+                assert!(0 < socket.read(&mut head).await.unwrap());
+                socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await.unwrap();
+                socket.shutdown().await.unwrap();
+            }
+        });
+        base
+    }
+
+    #[rstest]
+    #[case::of_the_right_authority(Some(true), true)]
+    #[case::of_another_authority(Some(false), false)]
+    #[case::none(None, false)]
+    #[tokio::test]
+    async fn mutual_tls_takes_the_right_certificate_only(#[case] identity: Option<bool>, #[case] answered: bool) {
+        let (authority, other) = (Authority::new(), Authority::new());
+        let mut options = HttpOptions::new(wanting_certificates(&authority, &authority).await);
+        options.roots_pem = Some(authority.certificate.pem().into_bytes());
+        options.identity_pem = identity.map(|right| if right { &authority } else { &other }.identity_pem());
+        assert_eq!(client_of(options).ask(&get()).await.is_ok(), answered);
+    }
+
+    #[tokio::test]
+    async fn a_far_side_of_an_unknown_authority_gets_nothing() {
+        let authority = Authority::new();
+        let mut options = HttpOptions::new(wanting_certificates(&authority, &authority).await);
+        options.identity_pem = Some(authority.identity_pem());
+        options.roots_pem = Some(Authority::new().certificate.pem().into_bytes());
+        let answer = client_of(options).ask(&put(Repeat::UnlessArrived)).await.unwrap_err();
+        assert!(matches!(answer, Answer::NotSent { .. }), "{answer:?}");
     }
 
     /// Runs the test above again in an environment whose proxies lead nowhere: it may not notice.
