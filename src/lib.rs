@@ -75,10 +75,12 @@
 // Layer 0: words.
 pub mod domain;
 
-// Layer 1: decisions, and the two handles that every layer above is given.
+// Layer 1: decisions, and the two handles that the layers above are given.
 pub mod clock;
-pub mod codec;
 pub mod crash;
+
+// Layer 2: plans and bytes.
+pub mod codec;
 
 // Layer 6: drivers.
 pub mod config;

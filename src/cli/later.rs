@@ -30,8 +30,6 @@ pub enum Later {
     Replay,
     /// `sandbox`
     Sandbox,
-    /// `schema`
-    Schema,
     /// `doctor`
     Doctor,
     /// `purge`
@@ -57,7 +55,6 @@ impl Later {
             Self::Anomalies => "anomalies",
             Self::Replay => "replay",
             Self::Sandbox => "sandbox",
-            Self::Schema => "schema",
             Self::Doctor => "doctor",
             Self::Purge => "purge",
             Self::Backup => "backup",

@@ -125,6 +125,19 @@ fn a_configuration_that_is_not_there_is_named() {
 }
 
 #[test]
+fn schemas_are_listed_and_printed_by_name() {
+    let listed = stdout(&mut navette(&["schema"]));
+    let as_json: Vec<String> = serde_json::from_str(&stdout(&mut navette(&["schema", "--json"]))).unwrap();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), as_json);
+    for name in listed.lines() {
+        let schema = stdout(&mut navette(&["schema", name]));
+        assert!(schema.starts_with("<?xml") || schema.starts_with('{'), "{name}: {schema}");
+    }
+    let said = stderr(&mut navette(&["schema", "bulletins"]), 2);
+    assert!(said.contains("demandes"), "{said}");
+}
+
+#[test]
 fn completions_name_the_commands() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         assert!(stdout(&mut navette(&["completions", shell])).contains("resync"), "{shell}");
