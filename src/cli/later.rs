@@ -20,8 +20,6 @@ pub enum Later {
     Lots,
     /// `import`
     Import,
-    /// `check`
-    Check,
     /// `status`
     Status,
     /// `anomalies`
@@ -50,7 +48,6 @@ impl Later {
             Self::Calendar => "calendar",
             Self::Lots => "lots",
             Self::Import => "import",
-            Self::Check => "check",
             Self::Status => "status",
             Self::Anomalies => "anomalies",
             Self::Replay => "replay",
