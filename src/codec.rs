@@ -1,6 +1,7 @@
 //! Bytes and values: the files of the exchange with Siècle and the JSON of the téléservice. What the values mean, and
 //! where the bytes go, is not here.
 
+pub mod check;
 pub mod csv;
 pub mod encoding;
 pub mod envelope;
@@ -152,3 +153,6 @@ pub fn encode_receipt(receipt: &Receipt, zone: Zone, encoding: Encoding) -> Resu
 pub fn decode_receipt(name: FileName, bytes: &[u8]) -> Result<Receipt, Fault> {
     xml::receipts::decode(name, bytes)
 }
+
+#[cfg(test)]
+mod tests;
