@@ -20,8 +20,6 @@ pub enum Later {
     Lots,
     /// `import`
     Import,
-    /// `check`
-    Check,
     /// `status`
     Status,
     /// `anomalies`
@@ -30,8 +28,6 @@ pub enum Later {
     Replay,
     /// `sandbox`
     Sandbox,
-    /// `schema`
-    Schema,
     /// `doctor`
     Doctor,
     /// `purge`
@@ -52,12 +48,10 @@ impl Later {
             Self::Calendar => "calendar",
             Self::Lots => "lots",
             Self::Import => "import",
-            Self::Check => "check",
             Self::Status => "status",
             Self::Anomalies => "anomalies",
             Self::Replay => "replay",
             Self::Sandbox => "sandbox",
-            Self::Schema => "schema",
             Self::Doctor => "doctor",
             Self::Purge => "purge",
             Self::Backup => "backup",

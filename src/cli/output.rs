@@ -34,6 +34,11 @@ pub fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
     Ok(print(&text)?)
 }
 
+/// Standard output for many lines; whoever writes to it flushes it.
+pub fn lines() -> impl Write {
+    io::BufWriter::new(io::stdout().lock())
+}
+
 /// Says a fault on standard error. Where even that is closed nobody can be told.
 pub fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

@@ -1,8 +1,20 @@
 //! The program's face: help, usage, version, faults of the configuration, pages. What commands do is tested elsewhere.
 
 use assert_cmd::Command;
+use navette::{
+    codec::{
+        self,
+        envelope::{hex, sha256},
+    },
+    domain::{
+        campaign::{CampaignKey, Phase},
+        lot::{Encoding, LotCounts, Receipt},
+        school::{Level, SchoolKey, SchoolYear, Uai},
+        time::Timestamp,
+    },
+};
 use rstest::rstest;
-use std::fs;
+use std::{fs, path::PathBuf};
 
 const COMMANDS: [&str; 19] = [
     "demo",
@@ -122,6 +134,97 @@ fn every_fault_of_the_configuration_is_said_with_line_and_key() {
 fn a_configuration_that_is_not_there_is_named() {
     let said = stderr(&mut navette(&["--config", "/nowhere/navette.toml", "run"]), 2);
     assert!(said.contains("/nowhere/navette.toml: cannot be opened"), "{said}");
+}
+
+#[test]
+fn schemas_are_listed_and_printed_by_name() {
+    let listed = stdout(&mut navette(&["schema"]));
+    let as_json: Vec<String> = serde_json::from_str(&stdout(&mut navette(&["schema", "--json"]))).unwrap();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), as_json);
+    for name in listed.lines() {
+        let schema = stdout(&mut navette(&["schema", name]));
+        assert!(schema.starts_with("<?xml") || schema.starts_with('{'), "{name}: {schema}");
+    }
+    let said = stderr(&mut navette(&["schema", "bulletins"]), 2);
+    assert!(said.contains("demandes"), "{said}");
+}
+
+#[test]
+fn check_accepts_a_good_file_with_and_without_its_digest() {
+    let (folder, path) = receipt();
+    assert_eq!(stdout(navette(&["check"]).arg(&path)), "");
+    assert_eq!(stdout(navette(&["check", "--json"]).arg(&path)), "[]\n");
+    let digest = format!("{}  {RECEIPT}\n", hex(&sha256(&fs::read(&path).unwrap())));
+    fs::write(folder.path().join(format!("{RECEIPT}.sha256")), digest).unwrap();
+    assert_eq!(stdout(navette(&["check"]).arg(&path)), "");
+}
+
+#[test]
+fn check_prints_faults_as_lines_or_as_one_document() {
+    let (folder, path) = receipt();
+    let stranger = folder.path().join("bulletin.xml");
+    fs::copy(&path, &stranger).unwrap();
+    fs::write(folder.path().join("bulletin.xml.sha256"), "no digest").unwrap();
+    let assert = navette(&["check"]).args([&path, &stranger]).assert().code(3);
+    let text = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    let starts = ["0:NOM:", "0:EMPREINTE:"].map(|fault| format!("{}:{fault}", stranger.display()));
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.lines().zip(&starts).all(|(line, start)| line.starts_with(start)), "{text}");
+
+    let assert = navette(&["check", "--json"]).args([&path, &stranger]).assert().code(3);
+    let faults: serde_json::Value = serde_json::from_slice(&assert.get_output().stdout).unwrap();
+    assert_eq!(faults.as_array().unwrap().len(), 2);
+    assert_eq!(faults[0]["file"], stranger.to_str().unwrap());
+    assert_eq!((&faults[0]["row"], &faults[1]["code"]), (&0.into(), &"EMPREINTE".into()));
+    assert!(!faults[1]["message"].as_str().unwrap().is_empty());
+}
+
+#[test]
+fn check_notices_a_file_that_is_not_the_one_of_its_digest() {
+    let (folder, path) = receipt();
+    let digest = format!("{}  {RECEIPT}\n", "0".repeat(64));
+    fs::write(folder.path().join(format!("{RECEIPT}.sha256")), digest).unwrap();
+    let assert = navette(&["check"]).arg(&path).assert().code(3);
+    let text = String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    assert!(text.starts_with(&format!("{}:0:EMPREINTE:", path.display())), "{text}");
+}
+
+#[test]
+fn check_ends_with_2_when_a_file_cannot_be_opened_and_reads_the_others() {
+    let (folder, path) = receipt();
+    let stranger = folder.path().join("bulletin.xml");
+    fs::copy(&path, &stranger).unwrap();
+    for missing in [folder.path().join("nothing.xml"), folder.path().to_owned()] {
+        let assert = navette(&["check"]).args([&missing, &stranger]).assert().code(2);
+        let said = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+        assert!(said.starts_with(&format!("navette: {}: ", missing.display())), "{said}");
+        assert!(!assert.get_output().stdout.is_empty());
+    }
+}
+
+const RECEIPT: &str = "0380001V-2019-CR-3E-DEFINITIVE-00012.xml";
+
+/// A good file of the exchange in a fresh folder.
+fn receipt() -> (tempfile::TempDir, PathBuf) {
+    let school = SchoolKey { uai: Uai::parse("0380001V").unwrap(), year: SchoolYear::new(2019).unwrap() };
+    let receipt = Receipt {
+        key: CampaignKey { school, level: Level::Troisieme, phase: Phase::Definitive },
+        number: 12,
+        stamped_at: Timestamp::from_epoch_ms(1_590_455_700_000),
+        treated_at: Timestamp::from_epoch_ms(1_590_455_760_000),
+        counts: LotCounts { demands: 1, without_entry: 24, acknowledgements: 0, replies: 0 },
+        treated: 1,
+        complete: 1,
+        partial: 0,
+        rejected: 0,
+        absent: 0,
+        lines: Vec::new(),
+    };
+    let file = codec::encode_receipt(&receipt, school.uai.zone(), Encoding::Utf8).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(RECEIPT);
+    fs::write(&path, &file.bytes).unwrap();
+    (folder, path)
 }
 
 #[test]
