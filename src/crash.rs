@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::Notify;
@@ -24,6 +25,8 @@ pub enum Point {
     AnswerReceived,
     /// Commit: the lease is taken.
     LeaseTaken,
+    /// Commit: the lease is given back.
+    LeaseReleased,
     /// Commit: a page of the feed was applied.
     FeedApplied,
     /// Commit: an order was intended.
@@ -50,13 +53,14 @@ pub enum Point {
 
 impl Point {
     /// Every point.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::FileWritten,
         Self::FileRenamed,
         Self::DigestPublished,
         Self::RequestSent,
         Self::AnswerReceived,
         Self::LeaseTaken,
+        Self::LeaseReleased,
         Self::FeedApplied,
         Self::OrderIntended,
         Self::OrderRecorded,
@@ -79,6 +83,7 @@ impl Point {
             Self::RequestSent => "request-sent",
             Self::AnswerReceived => "answer-received",
             Self::LeaseTaken => "lease-taken",
+            Self::LeaseReleased => "lease-released",
             Self::FeedApplied => "feed-applied",
             Self::OrderIntended => "order-intended",
             Self::OrderRecorded => "order-recorded",
@@ -110,7 +115,7 @@ struct Armed {
 }
 
 /// Told of each passage before it: replay's stand-ins act at once on what is published.
-pub type Observer = Arc<dyn Fn(Point) + Send + Sync>;
+pub type Observer = Arc<dyn Fn(Point) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 #[derive(Default)]
 struct Plan {
@@ -192,7 +197,7 @@ impl Crash {
     pub async fn reach(&self, point: Point) {
         let Some(armed) = &self.0 else { return };
         if let Some(observer) = &armed.observer {
-            observer(point);
+            observer(point).await;
         }
         let (dies, kills) = {
             let mut plan = lock(&armed.plan);

@@ -3,6 +3,7 @@
 //! A run: lease → feed → enforce → settle in doubt → receipts → responses, carried on → feed → demands and receipts.
 //! Reading the feed and enforcing need no lease, so that a long night never delays a closing.
 
+pub mod approve;
 pub mod context;
 pub mod demands;
 pub mod enforce;
@@ -17,6 +18,7 @@ pub mod responses;
 pub mod step;
 
 use crate::{
+    crash::Point,
     domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp},
     guard::{FarSide, State},
     nights::Due,
@@ -27,7 +29,7 @@ use crate::{
         step::StepError,
     },
     store::{
-        campaigns,
+        anomalies, campaigns,
         lease::{self, Lease},
         ledger,
         responses as held,
@@ -46,6 +48,13 @@ pub const LEASE_STALE_S: i64 = 150;
 pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> Summary {
     let gate = Arc::new(Semaphore::new(ctx.settings.schools_at_once.max(1)));
     let mut tasks = JoinSet::new();
+    let mut summary = Summary::default();
+    if ctx.settings.schools_at_once <= 1 {
+        for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
+            summary.schools.insert(served.school.key, school_tick(ctx, served, now).await);
+        }
+        return summary;
+    }
     for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
         let (ctx, served, gate) = (ctx.clone(), served.clone(), Arc::clone(&gate));
         let span = info_span!("school", school.uai = %served.school.key.uai);
@@ -58,7 +67,6 @@ pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> 
             .instrument(span),
         );
     }
-    let mut summary = Summary::default();
     while let Some(joined) = tasks.join_next().await {
         match joined {
             Ok((key, done)) => {
@@ -72,7 +80,7 @@ pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> 
 
 /// One tick of one school; an error becomes a failure of its outcome, logged once here.
 pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
-    settled(served, try_tick(ctx, served, now).await)
+    settled(ctx, served, try_tick(ctx, served, now)).await
 }
 
 /// One whole run of one school, now, by hand; counted as tonight's night only when that is due.
@@ -81,11 +89,19 @@ pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<Ca
         let due = night::due(ctx, served, now).await?;
         whole(ctx, served, due, Order { wish, only }, now).await
     };
-    settled(served, made.await)
+    settled(ctx, served, made).await
 }
 
-fn settled(served: &Served, made: Result<Done, StepError>) -> Done {
-    made.unwrap_or_else(|fault| {
+/// What a run did, with the anomalies that were raised meanwhile, by whichever step.
+async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Result<Done, StepError>>) -> Done {
+    let school = served.school.key;
+    let made = async {
+        let before = anomalies::last_id(&mut ctx.store.read().await?, school).await?;
+        let mut done = made.await?;
+        done.anomalies = anomalies::raised_after(&mut ctx.store.read().await?, school, before).await?;
+        Ok::<_, StepError>(done)
+    };
+    made.await.unwrap_or_else(|fault| {
         error!(school.uai = %served.school.key.uai, "The run of {} stopped: {fault}", served.school.key.uai);
         let mut done = Done::default();
         done.fail(Step::Feed, fault.to_string());
@@ -158,7 +174,7 @@ pub async fn read_and_enforce(
     if far.reachable {
         orders::settle(ctx, key, &gone, now).await?;
     }
-    done.add(enforce::enforce(ctx, served, far, now).await?);
+    enforce::enforce(ctx, served, far, now).await?;
     give(ctx, served, now, done).await?;
     Ok(far)
 }
@@ -200,7 +216,7 @@ async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Times
     responses::take_up(ctx, &lease, far, now, &mut done).await?;
     responses::carry(ctx, &lease, now).await?;
     give(ctx, served, now, &mut done).await?;
-    lease::release(&ctx.store, lease).await?;
+    release(ctx, &lease).await?;
     Ok(done)
 }
 
@@ -230,7 +246,7 @@ async fn leased(
 ) -> Result<(), StepError> {
     let school = served.school.key;
     let lease = match lease::take(&ctx.store, school, &ctx.holder, now, LEASE_STALE_S).await? {
-        Ok(lease) => lease,
+        Ok(lease) => Arc::new(lease),
         Err(held) => {
             done.busy = Some(held);
             return Ok(());
@@ -238,11 +254,19 @@ async fn leased(
     };
     let beat = night::Heartbeat::start(ctx, &lease);
     steps(ctx, served, &lease, order, far, now, done).await?;
-    night::end(ctx, served, &lease, due, done, now).await?;
+    night::end(ctx, &lease, due, done, now).await?;
     drop(beat);
-    lease::release(&ctx.store, lease).await?;
+    release(ctx, &lease).await?;
     let outcome = done.outcome();
     info!(school.uai = %school.uai, outcome = outcome.as_str(), "Ran {school}: {}", outcome.as_str());
+    Ok(())
+}
+
+/// Gives the school back.
+async fn release(ctx: &Context, lease: &Lease) -> Result<(), StepError> {
+    let mut tx = ctx.store.write().await?;
+    lease::release(&mut tx, lease).await?;
+    tx.commit(Point::LeaseReleased).await?;
     Ok(())
 }
 

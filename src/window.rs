@@ -18,6 +18,9 @@ use crate::{
     store::{Tx, campaigns, orders as ledger},
 };
 
+/// Orders of this file are a person's.
+const BY_HAND: bool = true;
+
 /// What a hand may ask of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hand {
@@ -80,7 +83,7 @@ async fn intend<A: WindowAction>(
 ) -> Result<Option<Answer>, StepError> {
     match verdict {
         Verdict::Allowed(permit) => {
-            ledger::intend_window(tx, permit, Motive::Hand, now).await?;
+            ledger::intend_window(tx, permit, Motive::Hand, BY_HAND, now).await?;
             Ok(None)
         }
         Verdict::Already => Ok(Some(Answer::Already)),
@@ -97,7 +100,7 @@ async fn look(ctx: &Context, served: &Served, now: Timestamp) -> Result<FarSide,
     if far.reachable {
         orders::settle(ctx, served.school.key, &gone, now).await?;
     }
-    enforce::judge_all(ctx, served, far, now, &mut done).await?;
+    enforce::judge_all(ctx, served, far, now).await?;
     Ok(far)
 }
 

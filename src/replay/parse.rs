@@ -21,7 +21,7 @@ use crate::{
     },
     window::Hand,
 };
-use std::{collections::BTreeMap, fmt::Display, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// The slot when none is given.
@@ -428,7 +428,7 @@ fn faults(section: &Section<'_>, side: Side) -> FaultSpec {
     }
 }
 
-fn topic(text: &str, side: Side) -> Result<String, impl Display> {
+fn topic(text: &str, side: Side) -> Result<String, String> {
     let topics: &[&str] = match side {
         Side::Siecle => &["lots", "receipts", "responses"],
         Side::Teleservice => &["feed", "orders"],

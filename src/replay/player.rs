@@ -120,7 +120,7 @@ struct Player<'s, 't> {
 impl Player<'_, '_> {
     /// The feed is read, calendars are loaded, then comes the first tick; false when a calendar ends the scenario.
     async fn begin(&mut self, start: Timestamp) -> Result<bool, StageFault> {
-        self.stage.turn();
+        self.stage.turn().await;
         for served in self.stage.ctx.schools.values() {
             run::feed::read(&self.stage.ctx, served, start).await?;
         }
@@ -201,7 +201,7 @@ impl Player<'_, '_> {
             | Action::Deliver { .. }
             | Action::Crash { .. } => self.act(step).await?,
         };
-        self.stage.turn();
+        self.stage.turn().await;
         self.settled = false;
         if let Some(outcome) = &played.outcome
             && *outcome != step.expect
@@ -260,10 +260,10 @@ impl Player<'_, '_> {
 
     async fn tick(&mut self, now: Timestamp) -> Result<(), StageFault> {
         self.ticked = Some(now);
-        let crash = self.stage.crash.clone();
+        let (crash, all) = (self.stage.crash.clone(), BTreeSet::new());
         let summary = tokio::select! {
             biased;
-            summary = run::tick(&self.stage.ctx, &BTreeSet::new(), now) => Some(summary),
+            summary = run::tick(&self.stage.ctx, &all, now) => Some(summary),
             () = crash.died() => None,
         };
         match summary {

@@ -18,7 +18,9 @@ use crate::{
     },
     run::context::{Context, FarSides, Served, Settings},
     sandbox::{
-        Shared, folders, hold, http, share,
+        Shared,
+        folders::{SiecleFolder, TeleserviceFolder},
+        hold, http, share,
         siecle::Siecle as SiecleStandIn,
         teleservice::Teleservice as TeleserviceStandIn,
         world,
@@ -31,10 +33,11 @@ use crate::{
         teleservice::Teleservice,
     },
 };
+use tokio::sync::Mutex;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
@@ -51,6 +54,9 @@ pub enum StageFault {
     /// The database.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// A folder of the exchange.
+    #[error(transparent)]
+    Files(#[from] crate::files::FileFault),
     /// A step of navette's.
     #[error(transparent)]
     Step(#[from] crate::run::step::StepError),
@@ -64,6 +70,8 @@ pub enum StageFault {
 pub enum Database {
     /// SQLite in memory; in a file when the scenario crashes.
     Default,
+    /// SQLite in a fresh file.
+    File,
     /// A URL, emptied before each scenario.
     Url(String),
 }
@@ -120,11 +128,10 @@ impl Stage {
         }
         let folders = match way {
             Way::Http => None,
-            Way::Directory => Some(Arc::new(Folders::new(folder.path(), &teleservice, &siecle, &clock)?)),
+            Way::Directory => Some(Arc::new(Folders::open(folder.path(), &teleservice, &siecle, &clock).await?)),
         };
         let crash = folders.clone().map_or_else(Crash::counting, |folders| {
-            folders.turn();
-            Crash::observed(Arc::new(move |point| folders.at(point)))
+            Crash::observed(Arc::new(move |point| Box::pin(Arc::clone(&folders).at(point))))
         });
         let mut served = Vec::new();
         let far = match way {
@@ -132,18 +139,18 @@ impl Stage {
                 let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
                 let families = http::serve_teleservice(&teleservice, &clock, address).await?;
                 let councils = http::serve_siecle(&siecle, &clock, address).await?;
-                let far = http_sides(&families, &councils, &clock, &crash)?;
+                let far = Arc::new(http_sides(&families, &councils, &clock, &crash)?);
                 served.extend([families, councils]);
                 far
             }
-            Way::Directory => folder_sides(folder.path(), &crash),
+            Way::Directory => Arc::new(folder_sides(folder.path(), &crash)),
         };
         let database_url = match database {
             Database::Url(url) => url.clone(),
-            Database::Default if killed || may_crash(scenario) => {
+            Database::Default if !killed && !may_crash(scenario) => "sqlite::memory:".to_owned(),
+            Database::Default | Database::File => {
                 format!("sqlite:{}", folder.path().join("navette").join("navette.db").display())
             }
-            Database::Default => "sqlite::memory:".to_owned(),
         };
         let store = Store::open(&database_url, crash.clone()).await?;
         let ctx = Context {
@@ -165,9 +172,9 @@ impl Stage {
     }
 
     /// Over folders: what the far sides have to say is published, and what lies there is acted on.
-    pub fn turn(&self) {
+    pub async fn turn(&self) {
         if let Some(folders) = &self.folders {
-            folders.turn();
+            folders.turn().await;
         }
     }
 
@@ -204,7 +211,9 @@ impl Stage {
     pub async fn strike(self) {
         self.ctx.store.close().await;
         for server in self.served {
-            server.stop().await;
+            if let Err(fault) = server.stop().await {
+                tracing::error!("A stand-in's server failed: {fault}");
+            }
         }
     }
 }
@@ -255,10 +264,10 @@ fn settings(scenario: &Scenario) -> Settings {
     }
 }
 
-fn served_school(scenario: &Scenario, spec: &SchoolSpec, far: &FarSides) -> (SchoolKey, Served) {
+fn served_school(scenario: &Scenario, spec: &SchoolSpec, far: &Arc<FarSides>) -> (SchoolKey, Served) {
     let key = SchoolKey { uai: spec.uai, year: scenario.year };
     let school = School { key, name: spec.name.clone(), zone: spec.zone, mail: None };
-    (key, Served { school, far: far.clone() })
+    (key, Served { school, far: Arc::clone(far) })
 }
 
 fn http_sides(
@@ -291,37 +300,38 @@ const TELESERVICE: &str = "teleservice";
 const SIECLE: &str = "siecle";
 
 /// The stand-ins behind their folders, which act at once on what is published (scenarios.md, time).
-pub struct Folders {
-    teleservice: folders::TeleserviceFolders,
-    siecle: folders::SiecleFolders,
+struct Folders {
+    hands: Mutex<(TeleserviceFolder, SiecleFolder)>,
     clock: Clock,
 }
 
 impl Folders {
-    fn new(
+    async fn open(
         root: &Path,
         teleservice: &Shared<TeleserviceStandIn>,
         siecle: &Shared<SiecleStandIn>,
         clock: &Clock,
     ) -> Result<Self, StageFault> {
-        let path = |name: &str| -> PathBuf { root.join(name) };
-        Ok(Self {
-            teleservice: folders::TeleserviceFolders::open(path(TELESERVICE), teleservice)?,
-            siecle: folders::SiecleFolders::open(path(SIECLE), siecle)?,
-            clock: clock.clone(),
-        })
+        let families = TeleserviceFolder::open(teleservice, &root.join(TELESERVICE)).await?;
+        let councils = SiecleFolder::open(siecle, &root.join(SIECLE)).await?;
+        Ok(Self { hands: Mutex::new((families, councils)), clock: clock.clone() })
     }
 
     /// Both sides act on what lies there now.
-    pub fn turn(&self) {
+    async fn turn(&self) {
         let now = self.clock.now();
-        self.teleservice.turn(now);
-        self.siecle.turn(now);
+        let mut hands = self.hands.lock().await;
+        let (families, councils) = &mut *hands;
+        for turned in [families.turn(now).await, councils.turn(now).await] {
+            if let Err(fault) = turned {
+                tracing::error!("A stand-in could not take its turn: {fault}");
+            }
+        }
     }
 
-    fn at(&self, point: Point) {
+    async fn at(self: Arc<Self>, point: Point) {
         if point == Point::DigestPublished {
-            self.turn();
+            self.turn().await;
         }
     }
 }

@@ -97,7 +97,7 @@ pub async fn play(stage: &mut Stage, scenario: &Scenario, step: &Step) -> Result
             Played::word(run::by_hand(&stage.ctx, &served, Wish::Whole, only, at.now).await.outcome().as_str())
         }
         Action::Approve => {
-            let found = run::approve(&stage.ctx, school, None, at.now).await?;
+            let found = run::approve::approve(&stage.ctx, school, None, OPERATOR, at.now).await?;
             Played::word(if found { "ok" } else { "nothing" })
         }
         Action::Crash { point } => {

@@ -102,7 +102,7 @@ async fn lots(stage: &Stage, school: SchoolKey) -> Result<Vec<LotReport>, StageF
         state: row.state.as_str(),
         demands: row.record.counts.demands,
         without_entry: row.record.counts.without_entry,
-        sha256: crate::codec::envelope::sha256_hex(&row.sha256),
+        sha256: crate::codec::envelope::hex(&row.sha256),
     };
     Ok(rows.iter().map(report).collect())
 }
@@ -123,22 +123,25 @@ async fn nights_of(stage: &Stage, school: SchoolKey) -> Result<Vec<NightReport>,
     Ok(nights)
 }
 
+/// Settled anomalies count as well.
+const OPEN_ONLY: bool = false;
+
 /// Every anomaly ever raised at a school, settled or not.
 ///
 /// # Errors
 /// The store's.
 pub async fn anomalies_of(stage: &Stage, school: SchoolKey) -> Result<Vec<AnomalyReport>, StageFault> {
     let mut tx = stage.ctx.store.read().await?;
-    let rows = anomalies::list(&mut tx, Some(school), !OPEN_ONLY).await?;
+    let rows = anomalies::list(&mut tx, Some(school), OPEN_ONLY).await?;
     Ok(rows
         .into_iter()
-        .map(|row| AnomalyReport {
-            code: row.anomaly.code.as_str(),
-            pupil: match row.anomaly.subject {
+        .map(|(_, _, anomaly, _)| AnomalyReport {
+            code: anomaly.code.as_str(),
+            pupil: match anomaly.subject {
                 Subject::Pupil(pupil, _) => stage.names.of_pupil(school, pupil),
                 Subject::Event(_) | Subject::Hole(..) | Subject::Epoch(_) | Subject::File(_) => String::new(),
             },
-            at: row.anomaly.at,
+            at: anomaly.at,
         })
         .collect())
 }

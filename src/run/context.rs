@@ -1,7 +1,7 @@
 //! What a run works with: the store, the far sides of each school, the folders, the settings. Wired by cli, daemon and replay.
 
 use crate::{
-    check::Nomenclature,
+    check::nomenclature::Nomenclature,
     clock::Clock,
     crash::Crash,
     domain::{
@@ -16,10 +16,9 @@ use crate::{
     store::{Store, lease::Holder},
     transport::{siecle::Siecle, teleservice::Teleservice},
 };
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 /// Both far sides of one school.
-#[derive(Clone)]
 pub struct FarSides {
     /// Where families enter their demands.
     pub teleservice: Teleservice,
@@ -33,7 +32,7 @@ pub struct Served {
     /// The school.
     pub school: School,
     /// Its far sides.
-    pub far: FarSides,
+    pub far: Arc<FarSides>,
 }
 
 /// How runs are made.

@@ -10,12 +10,11 @@ use crate::{
     },
     run::{
         context::{Context, Served},
-        feed::raise,
         outcome::{Done, Failure, SentLot, Step},
         receipts,
         step::{StepError, failure},
     },
-    store::{demands, lease::Lease, ledger},
+    store::{anomalies, demands, holds, lease::Lease, ledger},
 };
 
 /// Whether a lot leaves although nothing changed.
@@ -30,7 +29,7 @@ pub enum Wish {
 /// What the plan of one campaign says, without writing or sending anything (`--dry-run`).
 ///
 /// # Errors
-/// The store's; a plan that cannot stand (an empty snapshot, numbers used up).
+/// The store's.
 pub async fn planned(ctx: &Context, key: CampaignKey, wish: Wish, now: Timestamp) -> Result<DemandPlan, StepError> {
     let mut tx = ctx.store.read().await?;
     let snapshot = demands::snapshot(&mut tx, key, ctx.zone(key.school)).await?;
@@ -39,7 +38,7 @@ pub async fn planned(ctx: &Context, key: CampaignKey, wish: Wish, now: Timestamp
     ledger.force = wish == Wish::Whole;
     let encoding = ctx.settings.encoding;
     let carries = |text: &str| ctx.settings.format == Format::Xml || encoding::carries(encoding, text);
-    plan(snapshot, &ledger, ctx.settings.thresholds, &carries, now).map_err(|fault| StepError::Plan(fault.to_string()))
+    Ok(plan(snapshot, &ledger, ctx.settings.thresholds, &carries, now))
 }
 
 /// Sends the demands of one campaign, if there is a reason to.
@@ -61,10 +60,11 @@ pub async fn send(
         DemandPlan::Rejected(_) => done.rejected += 1,
         DemandPlan::TooMuchWouldVanish(loss) => {
             let mut tx = ctx.store.write().await?;
-            ledger::hold(&mut tx, lease, key, &loss, now).await?;
+            holds::hold(&mut tx, lease, key, &loss, now).await?;
             tx.commit(Point::HeldRecorded).await?;
             done.held += 1;
         }
+        DemandPlan::Fault(fault) => done.fail(Step::Demands, fault.to_string()),
         DemandPlan::Lot(planned) => send_lot(ctx, served, lease, &planned, now, &mut done).await?,
     }
     Ok(done)
@@ -85,7 +85,7 @@ async fn send_lot(
     let mut tx = ctx.store.write().await?;
     ledger::intend(&mut tx, lease, planned, &file, now).await?;
     for anomaly in &planned.anomalies {
-        raise(&mut tx, key.school, anomaly.clone(), done).await?;
+        anomalies::raise(&mut tx, key.school, anomaly).await?;
     }
     tx.commit(Point::LotIntended).await?;
     ctx.files.publish(&ctx.folder(&key, Document::Demands), &file.name.to_string(), &file.bytes).await?;

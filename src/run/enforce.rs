@@ -13,19 +13,20 @@ use crate::{
     },
     run::{
         context::{Context, Served},
-        facts, feed,
-        outcome::Done,
+        facts,
         step::StepError,
     },
-    store::{Tx, campaigns, orders},
+    store::{Tx, anomalies, campaigns, orders},
 };
+
+/// Orders of this file come from the guard itself.
+const BY_HAND: bool = true;
 
 /// Intends every order that is due at one school. Nothing is sent here: `run/orders.rs` does.
 ///
 /// # Errors
 /// The store's.
-pub async fn enforce(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<Done, StepError> {
-    let mut done = Done::default();
+pub async fn enforce(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<(), StepError> {
     let keys = campaigns::keys(&mut ctx.store.read().await?, served.school.key).await?;
     for key in keys {
         // Most ticks find nothing to do: a reading transaction tells, and only a writing one decides.
@@ -34,10 +35,10 @@ pub async fn enforce(ctx: &Context, served: &Served, far: FarSide, now: Timestam
         drop(tx);
         let unjudged = facts.calendar().is_some() && journal.windows.iter().any(is_unjudged);
         if unjudged || guard::enforce(&facts, now).is_some() {
-            one(ctx, key, far, now, &mut done).await?;
+            one(ctx, key, far, now).await?;
         }
     }
-    Ok(done)
+    Ok(())
 }
 
 /// Judges what persons did to the switch at one school, and intends nothing: a hand is about to ask.
@@ -49,14 +50,13 @@ pub async fn judge_all(
     served: &Served,
     far: FarSide,
     now: Timestamp,
-    done: &mut Done,
 ) -> Result<(), StepError> {
     let keys = campaigns::keys(&mut ctx.store.read().await?, served.school.key).await?;
     for key in keys {
         let journal = campaigns::journal(&mut ctx.store.read().await?, key).await?;
         if journal.windows.iter().any(is_unjudged) {
             let mut tx = ctx.store.write().await?;
-            judge(ctx, &mut tx, key, far, now, done).await?;
+            judge(ctx, &mut tx, key, far, now).await?;
             tx.commit(Point::OrderIntended).await?;
         }
     }
@@ -73,10 +73,9 @@ async fn one(
     key: CampaignKey,
     far: FarSide,
     now: Timestamp,
-    done: &mut Done,
 ) -> Result<(), StepError> {
     let mut tx = ctx.store.write().await?;
-    judge(ctx, &mut tx, key, far, now, done).await?;
+    judge(ctx, &mut tx, key, far, now).await?;
     let (facts, _) = facts::of(ctx, &mut tx, key, far).await?;
     // An order that is pending already is sent again by `run/orders.rs`, under its own number.
     let duty = guard::enforce(&facts, now).filter(|duty| duty.repeats.is_none() && ctx.settings.policy.enforce);
@@ -103,7 +102,7 @@ async fn intend<A: WindowAction>(
 ) -> Result<(), StepError> {
     match guard::decide(facts, action, now, None, ctx.settings.policy) {
         Verdict::Allowed(permit) => {
-            orders::intend_window(tx, permit, motive, now).await?;
+            orders::intend_window(tx, permit, motive, !BY_HAND, now).await?;
         }
         Verdict::Already | Verdict::Refused(_) => (),
     }
@@ -117,7 +116,6 @@ async fn judge(
     key: CampaignKey,
     far: FarSide,
     now: Timestamp,
-    done: &mut Done,
 ) -> Result<(), StepError> {
     let calendar = campaigns::calendar(tx, key).await?;
     let journal = campaigns::journal(tx, key).await?;
@@ -126,7 +124,7 @@ async fn judge(
         if judgement == Judgement::Refused {
             let detail = format!("{} {}", key.level.code(), key.phase.code());
             let anomaly = Anomaly { code: Code::Derive, subject: Subject::Event(seq), at: now, detail };
-            feed::raise(tx, key.school, anomaly, done).await?;
+            anomalies::raise(tx, key.school, &anomaly).await?;
         }
     }
     Ok(())

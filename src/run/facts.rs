@@ -28,8 +28,12 @@ pub async fn of(ctx: &Context, tx: &mut Tx, key: CampaignKey, far: FarSide) -> R
 
 /// How the far sides look right now: whether the téléservice answered, and how far our clock is from either.
 pub fn far_side(served: &Served, reachable: bool) -> FarSide {
+    FarSide { reachable, clock_skew_ms: skew_ms(served) }
+}
+
+fn skew_ms(served: &Served) -> Option<i64> {
     let skews = [served.far.teleservice.skew_ms(), served.far.siecle.skew_ms()];
-    FarSide { reachable, clock_skew_ms: skews.into_iter().flatten().max_by_key(|skew| skew.abs()) }
+    skews.into_iter().flatten().max_by_key(|skew| skew.abs())
 }
 
 /// Whether an opening that was intended earlier would still be allowed now.
@@ -47,7 +51,8 @@ pub async fn still_permitted(
     let calendar = campaigns::calendar(&mut tx, order.key).await?;
     let mut journal = campaigns::journal(&mut tx, order.key).await?;
     journal.pending = None;
-    let far = far_side(served, served.far.teleservice.is_reachable());
+    // The order itself will tell whether the téléservice answers.
+    let far = FarSide { clock_skew_ms: skew_ms(served), ..FarSide::WELL };
     let facts = Facts::fold(order.key, ctx.zone(order.key.school), calendar, &journal, far);
     let policy = ctx.settings.policy;
     Ok(match action {

@@ -86,7 +86,7 @@ async fn take_page(
     let applied = apply_events(ctx, &mut tx, school, &cursor, &events, now, done).await?;
     if let Some(Stop::Hole { from, to }) = stop {
         let anomaly = Anomaly { code: Code::Sequence, subject: Subject::Hole(from, to), at: now, detail: hole(from, to) };
-        raise(&mut tx, school, anomaly, done).await?;
+        anomalies::raise(&mut tx, school, &anomaly).await?;
         feed::stop(&mut tx, school, Stop::Hole { from, to }, now).await?;
         done.stopped = stop.clone();
     }
@@ -178,10 +178,12 @@ async fn apply_events(
         seq: events.last().map_or(cursor.seq, |(event, _)| event.seq),
         last: events.last().map(|(_, raw)| digest(raw)).or(cursor.last),
         stopped: None,
+        read_at: Some(now),
         ..cursor.clone()
     };
-    let raised = feed::apply(tx, school, &changes, &kept, &after, now).await?;
-    done.anomalies.extend(raised);
+    feed::apply(tx, school, &changes, &kept, &after, now).await?;
+    let locks = events.iter().filter(|(event, _)| matches!(event.kind, EventKind::Locked { .. })).count();
+    done.carried += u32::try_from(locks).unwrap_or(u32::MAX);
     done.windows.extend(events.iter().filter_map(|(event, _)| window_of(&event.kind)));
     done.events += u32::try_from(events.len()).unwrap_or(u32::MAX);
     Ok(after)
@@ -241,16 +243,9 @@ async fn went_back(
 ) -> Result<(), StepError> {
     let subject = Subject::Epoch(cursor.epoch);
     let detail = format!("dernier événement lu : {}", cursor.seq);
-    raise(tx, school, Anomaly { code: Code::FluxRecule, subject, at: now, detail }, done).await?;
+    let anomaly = Anomaly { code: Code::FluxRecule, subject, at: now, detail };
+    anomalies::raise(tx, school, &anomaly).await?;
     feed::stop(tx, school, Stop::WentBack, now).await?;
     done.stopped = Some(Stop::WentBack);
-    Ok(())
-}
-
-/// Raises an anomaly, and notes it when it is new.
-pub async fn raise(tx: &mut Tx, school: SchoolKey, anomaly: Anomaly, done: &mut Done) -> Result<(), StepError> {
-    if anomalies::raise(tx, school, &anomaly).await? {
-        done.anomalies.push(anomaly);
-    }
     Ok(())
 }

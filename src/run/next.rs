@@ -20,7 +20,8 @@ pub async fn instant(ctx: &Context, served: &Served, now: Timestamp) -> Result<O
     let school = served.school.key;
     let mut tx = ctx.store.read().await?;
     let nights = ledger::ledger(&mut tx, school).await?;
-    let mut next = Some(nights::next(served.school.zone, ctx.settings.slot, &nights, now));
+    let closings = ledger::closings(&mut tx, school).await?;
+    let mut next = Some(nights::next(served.school.zone, ctx.settings.slot, &nights, &closings, now));
     for key in campaigns::keys(&mut tx, school).await? {
         let (facts, _) = facts::of(ctx, &mut tx, key, FarSide { reachable: true, clock_skew_ms: None }).await?;
         let guard = guard::next(&facts, now);

@@ -12,12 +12,12 @@ use crate::{
         step::StepError,
     },
     store::{
-        campaigns,
+        Store, campaigns,
         lease::{self, Lease},
         nights as ledger,
     },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 
 /// How often the lease is renewed.
@@ -41,7 +41,6 @@ pub async fn due(ctx: &Context, served: &Served, now: Timestamp) -> Result<Optio
 /// The store's; a lost lease.
 pub async fn end(
     ctx: &Context,
-    served: &Served,
     lease: &Lease,
     due: Option<Due>,
     done: &mut Done,
@@ -100,16 +99,23 @@ pub async fn campaigns_by_urgency(
     Ok(keyed.into_iter().map(|(.., key)| key).collect())
 }
 
+async fn beat(store: &Store, lease: &Lease, now: Timestamp) -> Result<(), StepError> {
+    let mut tx = store.write().await?;
+    lease::renew(&mut tx, lease, now).await?;
+    tx.commit(Point::LeaseTaken).await?;
+    Ok(())
+}
+
 /// Renews the lease as long as this value lives.
 pub struct Heartbeat(Option<JoinHandle<()>>);
 
 impl Heartbeat {
     /// Starts beating; under a simulated clock no time passes inside a run, and there is nothing to renew.
-    pub fn start(ctx: &Context, lease: &Lease) -> Self {
+    pub fn start(ctx: &Context, lease: &Arc<Lease>) -> Self {
         if !ctx.clock.is_machine() {
             return Self(None);
         }
-        let (store, clock, lease) = (ctx.store.clone(), ctx.clock.clone(), lease.clone());
+        let (store, clock, lease) = (ctx.store.clone(), ctx.clock.clone(), Arc::clone(lease));
         Self(Some(tokio::spawn(async move {
             loop {
                 clock.wait(HEARTBEAT).await;

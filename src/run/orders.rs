@@ -4,7 +4,6 @@
 use crate::{
     crash::Point,
     domain::{
-        anomaly::{Anomaly, Code, Subject},
         order::{ResponseOrder, WindowOrder},
         pupil::PupilId,
         school::SchoolKey,
@@ -14,7 +13,6 @@ use crate::{
     run::{
         context::{Context, Served},
         facts,
-        feed::raise,
         outcome::{Done, Step},
         step::{StepError, failure},
     },
@@ -39,7 +37,7 @@ pub async fn gone(ctx: &Context, served: &Served, now: Timestamp, done: &mut Don
         return Ok(BTreeSet::new());
     }
     match served.far.teleservice.refusals(school).await {
-        Ok(refusals) => take_refusals(ctx, school, &sent, refusals, now, done).await?,
+        Ok(refusals) => take_refusals(ctx, school, &sent, refusals, now).await?,
         Err(answer) => done.failures.push(failure(Step::Orders, &answer)),
     }
     let mut gone = BTreeSet::new();
@@ -101,7 +99,7 @@ pub async fn deliver(ctx: &Context, served: &Served, now: Timestamp) -> Result<D
                 }
                 window(ctx, served, order, now).await?
             }
-            OrderKind::Responses(order) => responses(ctx, served, order, now, &mut done).await?,
+            OrderKind::Responses(order) => responses(ctx, served, order, now).await?,
         };
         match sent {
             Sent::Given => done.orders += 1,
@@ -145,7 +143,6 @@ async fn responses(
     served: &Served,
     order: &ResponseOrder,
     now: Timestamp,
-    done: &mut Done,
 ) -> Result<Sent, StepError> {
     let school = order.key.school;
     match served.far.teleservice.responses(order, served.school.zone).await {
@@ -154,10 +151,6 @@ async fn responses(
             if answer.applied.is_some() {
                 let kept_out: BTreeSet<PupilId> = answer.refused.iter().map(|(pupil, _)| *pupil).collect();
                 orders::confirm_responses(&mut tx, school, order.number, &kept_out, &answer.refused, now).await?;
-                for (pupil, code) in &answer.refused {
-                    raise(&mut tx, school, refused(*pupil, order, code, now), done).await?;
-                }
-                done.carried += answer.applied.unwrap_or_default();
             } else {
                 orders::record(&mut tx, school, order.number, &OrderOutcome::Sent, now).await?;
             }
@@ -166,12 +159,6 @@ async fn responses(
         }
         Err(answer) => refused_or_failed(ctx, school, order.number, answer, now).await,
     }
-}
-
-/// The téléservice refused one pupil's response (`REJET`, with its code as parameter).
-fn refused(pupil: PupilId, order: &ResponseOrder, code: &str, now: Timestamp) -> Anomaly {
-    let subject = Subject::Pupil(pupil, Some(order.key.phase));
-    Anomaly { code: Code::Rejet, subject, at: now, detail: format!("téléservice : {code}") }
 }
 
 /// A final refusal is recorded (the order is given again under a new number); anything else stays intended.
@@ -213,7 +200,6 @@ async fn take_refusals(
     sent: &[&PendingRow],
     refusals: Vec<Refusal>,
     now: Timestamp,
-    done: &mut Done,
 ) -> Result<(), StepError> {
     let ours = refusals.into_iter().filter_map(|refusal| {
         let row = sent.iter().find(|row| row.number == refusal.number)?;
@@ -227,9 +213,6 @@ async fn take_refusals(
             }
             (OrderKind::Responses(order), None) => {
                 orders::refuse_responses(&mut tx, school, order.number, &refusal.pupils, now).await?;
-                for (pupil, code) in &refusal.pupils {
-                    raise(&mut tx, school, refused(*pupil, order, code, now), done).await?;
-                }
             }
             (OrderKind::Window(..), None) => (),
         }

@@ -1,24 +1,23 @@
 //! Settles lots in doubt by asking for their receipt, sends again what never arrived, and takes the receipts that are awaited.
 
 use crate::{
-    codec,
+    codec::{self, ExchangeFile},
     crash::Point,
     domain::{
-        campaign::CampaignKey,
-        lot::{Document, FileName, Format},
+        lot::{Document, FileName},
         time::Timestamp,
     },
     plan::{
         delivery::{Outcome, judge},
-        receipts,
+        receipts::{self, LotRecord},
     },
     run::{
         context::{Context, Served},
-        feed::raise,
-        outcome::{Done, Step},
+        outcome::{Done, SentLot, Step},
         step::{StepError, failure},
     },
     store::{
+        anomalies,
         lease::Lease,
         ledger::{self, LotRow, LotState},
     },
@@ -78,10 +77,8 @@ async fn one(
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
-    // A receipt is always XML, whatever the lot's format.
-    let name = FileName { document: Document::Receipt, format: Format::Xml, ..row.name };
     match served.far.siecle.receipt(&row.name).await {
-        Ok(ReceiptAnswer::Receipt(bytes)) => take(ctx, lease, row, name, &bytes, now, done).await,
+        Ok(ReceiptAnswer::Receipt(bytes, name)) => take(ctx, lease, row, name, &bytes, now, done).await,
         Ok(ReceiptAnswer::NotTreated) => arrived(ctx, lease, row, &Outcome::Delivered, now).await,
         Ok(ReceiptAnswer::Replaced) => {
             let mut tx = ctx.store.write().await?;
@@ -90,8 +87,9 @@ async fn one(
             done.receipts += 1;
             Ok(())
         }
-        Ok(ReceiptAnswer::RejectedFile { code }) => {
+        Ok(ReceiptAnswer::RejectedFile) => {
             done.rejected += 1;
+            let code = "REJETE".to_owned();
             let refused = Outcome::Refused { code, detail: String::new(), set_up: false };
             arrived(ctx, lease, row, &refused, now).await
         }
@@ -134,7 +132,12 @@ async fn again(
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
-    let file = row.file();
+    // Purged only once acknowledged: what waits has its bytes.
+    let Some(bytes) = row.bytes.clone() else {
+        done.fail(Step::Demands, format!("the bytes of lot {} are gone", row.record.number));
+        return Ok(());
+    };
+    let file = ExchangeFile { name: row.name, bytes, sha256: row.sha256 };
     ctx.files.publish(&ctx.folder(&row.record.key, Document::Demands), &file.name.to_string(), &file.bytes).await?;
     let answer = served.far.siecle.publish(&file).await;
     let outcome = judge(&answer);
@@ -143,9 +146,8 @@ async fn again(
     tx.commit(Point::LotRecorded).await?;
     match outcome {
         Outcome::Delivered => {
-            done.lots.push(row.sent());
-            if let Ok(ReceiptAnswer::Receipt(bytes)) = served.far.siecle.receipt(&row.name).await {
-                let name = FileName { document: Document::Receipt, format: Format::Xml, ..row.name };
+            done.lots.push(sent(row));
+            if let Ok(ReceiptAnswer::Receipt(bytes, name)) = served.far.siecle.receipt(&row.name).await {
                 take(ctx, lease, row, name, &bytes, now, done).await?;
             }
         }
@@ -154,6 +156,11 @@ async fn again(
         Outcome::Refused { .. } | Outcome::TryAgain { .. } => done.failures.push(failure(Step::Demands, &answer)),
     }
     Ok(())
+}
+
+fn sent(row: &LotRow) -> SentLot {
+    let LotRecord { key, number, counts, .. } = &row.record;
+    SentLot { key: *key, number: *number, demands: counts.demands, without_entry: counts.without_entry }
 }
 
 /// Takes a receipt: checked against its lot, kept as a file, recorded with what Siècle now holds.
@@ -182,7 +189,7 @@ async fn take(
     let mut tx = ctx.store.write().await?;
     ledger::receipt(&mut tx, lease, row.record.key, row.record.number, &plan, now).await?;
     for anomaly in &plan.anomalies {
-        raise(&mut tx, row.record.key.school, anomaly.clone(), done).await?;
+        anomalies::raise(&mut tx, row.record.key.school, anomaly).await?;
     }
     tx.commit(Point::ReceiptRecorded).await?;
     done.receipts += 1;

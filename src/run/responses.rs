@@ -26,12 +26,11 @@ use crate::{
     run::{
         context::{Context, Served},
         facts,
-        feed::raise,
         outcome::{Done, Step},
         step::{StepError, failure},
     },
     store::{
-        Tx, campaigns, demands,
+        Tx, anomalies, campaigns, demands,
         holds::{self, HoldKind},
         lease::Lease,
         orders, pupils,
@@ -93,7 +92,7 @@ pub async fn fetch(
         match seen.get(&file.number) {
             Some((digest, _)) if *digest == file.sha256 => continue,
             Some(_) => {
-                refuse_number(ctx, school, file.number, now, done).await?;
+                refuse_number(ctx, school, file.number, now).await?;
                 continue;
             }
             None => (),
@@ -116,12 +115,11 @@ async fn refuse_number(
     school: SchoolKey,
     number: u32,
     now: Timestamp,
-    done: &mut Done,
 ) -> Result<(), StepError> {
     let mut tx = ctx.store.write().await?;
     let detail = format!("fichier de réponses {number} : autre contenu sous le même numéro");
     let anomaly = Anomaly { code: Code::NumEnvoi, subject: Subject::File(number), at: now, detail };
-    raise(&mut tx, school, anomaly, done).await?;
+    anomalies::raise(&mut tx, school, &anomaly).await?;
     tx.commit(Point::ResponsesImported).await?;
     Ok(())
 }
@@ -145,7 +143,7 @@ pub async fn take(
     match seen.get(&number) {
         Some((known, FileState::Taken | FileState::Refused)) if *known == digest => return Ok(Taken::Known),
         Some((known, _)) if *known != digest => {
-            refuse_number(ctx, school, number, now, done).await?;
+            refuse_number(ctx, school, number, now).await?;
             return Ok(Taken::Refused(Code::NumEnvoi.as_str().to_owned()));
         }
         Some(_) | None => (),
@@ -210,7 +208,7 @@ async fn import(
     }
     holds::clear_hold(&mut tx, lease, head.key, HoldKind::Responses).await?;
     for anomaly in &checked.anomalies {
-        raise(&mut tx, head.key.school, anomaly.clone(), done).await?;
+        anomalies::raise(&mut tx, head.key.school, anomaly).await?;
     }
     done.responses += u32::try_from(checked.apply.len()).unwrap_or(u32::MAX);
     responses::import(&mut tx, Some(lease), permit, &head, digest, &checked, now).await?;
@@ -287,7 +285,7 @@ async fn refuse(
     responses::refuse_file(&mut tx, school, number, digest, fault.code, &fault.message, now).await?;
     if let Some(code) = Code::of_str(fault.code) {
         let anomaly = Anomaly { code, subject: Subject::File(number), at: now, detail: fault.message.clone() };
-        raise(&mut tx, school, anomaly, done).await?;
+        anomalies::raise(&mut tx, school, &anomaly).await?;
     }
     tx.commit(Point::ResponsesImported).await?;
     done.refused_files.push((number, fault.to_string()));

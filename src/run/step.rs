@@ -1,7 +1,6 @@
 //! What every step shares: its error, and how an answer becomes a failure of the run.
 
 use crate::{
-    codec::Fault,
     files::FileFault,
     plan::delivery::{Answer, Outcome, judge},
     run::outcome::{Failure, Step},
@@ -29,12 +28,14 @@ pub enum StepError {
 pub fn failure(step: Step, answer: &Answer) -> Failure {
     let (why, set_up) = match judge(answer) {
         Outcome::Refused { code, detail, set_up } => (format!("refused with {code}: {detail}"), set_up),
-        Outcome::TryAgain { .. } | Outcome::InDoubt { .. } | Outcome::Delivered => (answer.to_string(), false),
+        Outcome::TryAgain { .. } | Outcome::InDoubt { .. } | Outcome::Delivered => (said(answer), false),
     };
     Failure { step, why, set_up }
 }
 
-/// A fault of a file as one line.
-pub fn line(fault: &Fault) -> String {
-    fault.to_string()
+fn said(answer: &Answer) -> String {
+    match answer {
+        Answer::Status { code, .. } => format!("answered {code}"),
+        Answer::NotSent { why } | Answer::Broken { why } | Answer::Unusable { why } => why.clone(),
+    }
 }
