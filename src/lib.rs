@@ -4,3 +4,4 @@ pub mod clock;
 pub mod codec;
 pub mod crash;
 pub mod domain;
+pub mod files;
