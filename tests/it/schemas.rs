@@ -63,34 +63,182 @@ mod outside {
     const BATCH: usize = 250;
     /// What a mutation may put anywhere.
     const NASTY: &[&[u8]] = &[
-        b"]]>", b"\0", b"&x;", b"<", b">", b"&#0;", b"&#32;", b"&#x9;", b" 1a=''", b"<!DOCTYPE a>", b"<a/>", b"x", b" ",
-        b"<!DOCTYPE a [<!ENTITY x 'y'>]>", b"<!-- c -->", b"<!-- -- -->", b"<!----->", b"<?p i?>", b"<?xml version=\"1.0\"?>",
-        b"<![CDATA[x]]>", b"<![CDATA[ ]]>", b"\xC2\xA0", b"\xE2\x80\x83", b"\xE9", b"\xEF\xBB\xBF", b"\xEF\xBF\xBE", b"\x7F",
-        b"\xC2\x85", b"\t", b"\r", b"\n", b"0", b"-", b"+", b"'", b"\"", b"/", b"=", b";", b"&amp;", b"&lt;", b"A", b"z",
-        b" xmlns=''", b" xmlns:a='urn:a'", b" xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:nil='true'",
-        b" xsi:type='Texte'", b" xml:space='preserve'", b"\xE2\x88\x92", b"\xD9\xA3", b"\xEF\xBC\x93",
+        b"]]>",
+        b"\0",
+        b"&x;",
+        b"<",
+        b">",
+        b"&#0;",
+        b"&#32;",
+        b"&#x9;",
+        b" 1a=''",
+        b"<!DOCTYPE a>",
+        b"<a/>",
+        b"x",
+        b" ",
+        b"<!DOCTYPE a [<!ENTITY x 'y'>]>",
+        b"<!-- c -->",
+        b"<!-- -- -->",
+        b"<!----->",
+        b"<?p i?>",
+        b"<?xml version=\"1.0\"?>",
+        b"<![CDATA[x]]>",
+        b"<![CDATA[ ]]>",
+        b"\xC2\xA0",
+        b"\xE2\x80\x83",
+        b"\xE9",
+        b"\xEF\xBB\xBF",
+        b"\xEF\xBF\xBE",
+        b"\x7F",
+        b"\xC2\x85",
+        b"\t",
+        b"\r",
+        b"\n",
+        b"0",
+        b"-",
+        b"+",
+        b"'",
+        b"\"",
+        b"/",
+        b"=",
+        b";",
+        b"&amp;",
+        b"&lt;",
+        b"A",
+        b"z",
+        b" xmlns=''",
+        b" xmlns:a='urn:a'",
+        b" xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance' xsi:nil='true'",
+        b" xsi:type='Texte'",
+        b" xml:space='preserve'",
+        b"\xE2\x88\x92",
+        b"\xD9\xA3",
+        b"\xEF\xBC\x93",
     ];
     /// What a mutation may put in the place of a value.
     const VALUES: &[&str] = &[
-        "", " ", "0", "00", "1", "01", "-1", "+1", "1.0", "1e3", "4294967295", "4294967296", "18446744073709551616", "99999",
-        "100000", "999999999999999999", "1000000000000000000", "O", "N", "OUI", "NON", "oui", "3E", "2GT", "PROVISOIRE", "DEFINITIVE",
-        "2020-05-26T03:15:00+02:00", "2020-05-26T03:15:00+0200", "2020-05-26T03:15:00+02", "2020-05-26T03:15:00", "2020-05-26T03:15:00.Z",
-        "2020-05-26T03:15:00.5Z", "2020-05-26T03:15:00.123456789123Z", "2020-05-26T24:00:00Z", "2020-05-26T23:59:60Z", "2020-02-30T00:00:00Z",
-        "2020-05-26T03:15:00-00:00", "2020-05-26T03:15:00+14:00", "2020-05-26T03:15:00+14:01", "2020-05-26T03:15:00+15:00", "2020-05-26T03:15:00+01:60",
-        "2020-05-26t03:15:00z", "2020-05-26 03:15:00Z", "02020-05-26T03:15:00Z", "-2020-05-26T03:15:00Z", "0000-01-01T00:00:00Z", "0001-01-01T00:00:00Z",
-        "2020-05-26T3:15:00Z", "2020-05-26T03:15Z", "2020-05-26T25:15:00Z", "2020-05-26T03:61:00Z", "2020-05-26T03:15:61Z", "9999-12-31T23:59:59Z",
-        "2020-05-28", "2020-5-28", "2020-05-28Z", "2020-05-28+02:00", "0000-05-28", "2019-02-29", "2020-02-29", "28/05/2020", "2020--5-28", "2020-+5-28",
-        "3 A", " 3 A", "3 A ", "3  A", "3\tA", "3\nA", "12345678", "123456789", "\u{A0}", "a\u{A0}b", "ÀÉÈÙÇŒ€Ÿ", "\u{1F98A}\u{1F98A}\u{1F98A}\u{1F98A}",
-        "0380001V", "0380001v", "380001V", "2019", "1999", "2100", "20190", "123456789AB", "123456789ab", "1234567890A", "1234A12345B", "1234a12345b",
-        "STMG", "1G", "XYZ", "2gt", "ABCDEFGHIJKLMNOPQRST", "ABCDEFGHIJKLMNOPQRSTU", "A-B", "A_B", "A.B", "ST", "AP", "2472541231", "24725412311", "247254123112",
-        "REJ", "PAR", "ABS", "MOD", "FAVORABLE", "RESERVE", "DEFAVORABLE", "&#65;", "&#x41;", "&amp;", "<![CDATA[1]]>", "1<!-- -->2", "<B/>",
+        "",
+        " ",
+        "0",
+        "00",
+        "1",
+        "01",
+        "-1",
+        "+1",
+        "1.0",
+        "1e3",
+        "4294967295",
+        "4294967296",
+        "18446744073709551616",
+        "99999",
+        "100000",
+        "999999999999999999",
+        "1000000000000000000",
+        "O",
+        "N",
+        "OUI",
+        "NON",
+        "oui",
+        "3E",
+        "2GT",
+        "PROVISOIRE",
+        "DEFINITIVE",
+        "2020-05-26T03:15:00+02:00",
+        "2020-05-26T03:15:00+0200",
+        "2020-05-26T03:15:00+02",
+        "2020-05-26T03:15:00",
+        "2020-05-26T03:15:00.Z",
+        "2020-05-26T03:15:00.5Z",
+        "2020-05-26T03:15:00.123456789123Z",
+        "2020-05-26T24:00:00Z",
+        "2020-05-26T23:59:60Z",
+        "2020-02-30T00:00:00Z",
+        "2020-05-26T03:15:00-00:00",
+        "2020-05-26T03:15:00+14:00",
+        "2020-05-26T03:15:00+14:01",
+        "2020-05-26T03:15:00+15:00",
+        "2020-05-26T03:15:00+01:60",
+        "2020-05-26t03:15:00z",
+        "2020-05-26 03:15:00Z",
+        "02020-05-26T03:15:00Z",
+        "-2020-05-26T03:15:00Z",
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "2020-05-26T3:15:00Z",
+        "2020-05-26T03:15Z",
+        "2020-05-26T25:15:00Z",
+        "2020-05-26T03:61:00Z",
+        "2020-05-26T03:15:61Z",
+        "9999-12-31T23:59:59Z",
+        "2020-05-28",
+        "2020-5-28",
+        "2020-05-28Z",
+        "2020-05-28+02:00",
+        "0000-05-28",
+        "2019-02-29",
+        "2020-02-29",
+        "28/05/2020",
+        "2020--5-28",
+        "2020-+5-28",
+        "3 A",
+        " 3 A",
+        "3 A ",
+        "3  A",
+        "3\tA",
+        "3\nA",
+        "12345678",
+        "123456789",
+        "\u{A0}",
+        "a\u{A0}b",
+        "ÀÉÈÙÇŒ€Ÿ",
+        "\u{1F98A}\u{1F98A}\u{1F98A}\u{1F98A}",
+        "0380001V",
+        "0380001v",
+        "380001V",
+        "2019",
+        "1999",
+        "2100",
+        "20190",
+        "123456789AB",
+        "123456789ab",
+        "1234567890A",
+        "1234A12345B",
+        "1234a12345b",
+        "STMG",
+        "1G",
+        "XYZ",
+        "2gt",
+        "ABCDEFGHIJKLMNOPQRST",
+        "ABCDEFGHIJKLMNOPQRSTU",
+        "A-B",
+        "A_B",
+        "A.B",
+        "ST",
+        "AP",
+        "2472541231",
+        "24725412311",
+        "247254123112",
+        "REJ",
+        "PAR",
+        "ABS",
+        "MOD",
+        "FAVORABLE",
+        "RESERVE",
+        "DEFAVORABLE",
+        "&#65;",
+        "&#x41;",
+        "&amp;",
+        "<![CDATA[1]]>",
+        "1<!-- -->2",
+        "<B/>",
     ];
 
     #[test]
     fn right_files_validate() {
         let work = tempfile::tempdir().expect("a folder");
         for (kind, _) in KINDS {
-            let paths: Vec<PathBuf> = fixtures(kind, |stem| stem.starts_with("right")).into_iter().map(|(path, _)| path).collect();
+            let paths: Vec<PathBuf> =
+                fixtures(kind, |stem| stem.starts_with("right")).into_iter().map(|(path, _)| path).collect();
             assert_eq!(validated(&schema(work.path(), kind), &paths).len(), paths.len(), "{kind}");
         }
     }
@@ -120,7 +268,8 @@ mod outside {
                     paths.push(path);
                 }
                 let validated = validated(&schema, &paths);
-                let wrongly: Vec<String> = accepted.iter().filter(|path| !validated.contains(*path)).map(|path| show(path, &schema)).collect();
+                let wrongly: Vec<String> =
+                    accepted.iter().filter(|path| !validated.contains(*path)).map(|path| show(path, &schema)).collect();
                 assert!(wrongly.is_empty(), "accepted wrongly (seed {seed}):\n{}", wrongly.join("\n"));
                 both += accepted.len();
                 we_alone += validated.len() - accepted.len();
@@ -134,7 +283,8 @@ mod outside {
     }
 
     fn show(path: &Path, schema: &Path) -> String {
-        let said = Command::new("xmllint").args(["--noout", "--schema"]).arg(schema).arg(path).output().expect("xmllint runs");
+        let said =
+            Command::new("xmllint").args(["--noout", "--schema"]).arg(schema).arg(path).output().expect("xmllint runs");
         let kept = std::env::temp_dir().join(path.file_name().expect("a name"));
         fs::copy(path, &kept).expect("a copy");
         format!("{}: {}", kept.display(), String::from_utf8_lossy(&said.stderr))
@@ -149,7 +299,12 @@ mod outside {
 
     /// The files that xmllint accepts.
     fn validated(schema: &Path, paths: &[PathBuf]) -> BTreeSet<PathBuf> {
-        let done = Command::new("xmllint").args(["--noout", "--schema"]).arg(schema).args(paths).output().expect("xmllint runs");
+        let done = Command::new("xmllint")
+            .args(["--noout", "--schema"])
+            .arg(schema)
+            .args(paths)
+            .output()
+            .expect("xmllint runs");
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         said.lines().filter_map(|line| line.strip_suffix(" validates")).map(PathBuf::from).collect()
     }
@@ -218,7 +373,9 @@ mod outside {
         for (open, close) in [(b'"', b'"'), (b'>', b'<')] {
             let mut from = 0;
             while let Some(start) = bytes[from..].iter().position(|byte| *byte == open).map(|at| from + at + 1) {
-                let Some(end) = bytes[start..].iter().position(|byte| *byte == close).map(|at| start + at) else { break };
+                let Some(end) = bytes[start..].iter().position(|byte| *byte == close).map(|at| start + at) else {
+                    break;
+                };
                 places.push((start, end));
                 from = if open == close { end + 1 } else { end };
             }
