@@ -6,11 +6,11 @@ use crate::{
     crash::Crash,
     domain::{
         campaign::CampaignKey,
-        lot::{Document, Encoding, Format},
+        lot::{Document, Encoding, FileName, Format},
         school::{School, SchoolKey},
         time::{TimeOfDay, Zone},
     },
-    files::Files,
+    files::{FileFault, Files},
     guard::Policy,
     plan::thresholds::Thresholds,
     store::{Store, lease::Holder},
@@ -83,8 +83,18 @@ impl Context {
         self.schools.get(&school).map_or_else(|| school.uai.zone(), |served| served.school.zone)
     }
 
+    /// Keeps a file of the exchange in its folder; the same file again changes nothing.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or holds another file under this name.
+    pub async fn keep(&self, name: &FileName, bytes: &[u8]) -> Result<(), FileFault> {
+        let folder = self.folder(&name.key, name.document);
+        self.files.create_private_dir(&folder).await?;
+        self.files.publish(&folder, &name.to_string(), bytes).await
+    }
+
     /// The folder where exchanged files of one kind lie.
-    pub fn folder(&self, key: &CampaignKey, document: Document) -> PathBuf {
+    fn folder(&self, key: &CampaignKey, document: Document) -> PathBuf {
         let SchoolKey { uai, year } = key.school;
         self.files_root.join(uai.as_str()).join(year.to_string()).join(document.folder())
     }

@@ -3,7 +3,7 @@
 use crate::{
     codec::{self, encoding},
     crash::Point,
-    domain::{campaign::CampaignKey, lot::{Document, Format}, time::Timestamp},
+    domain::{campaign::CampaignKey, lot::Format, time::Timestamp},
     plan::{
         delivery::{Outcome, judge},
         demands::{DemandPlan, Planned, plan},
@@ -88,7 +88,7 @@ async fn send_lot(
         anomalies::raise(&mut tx, key.school, anomaly).await?;
     }
     tx.commit(Point::LotIntended).await?;
-    ctx.files.publish(&ctx.folder(&key, Document::Demands), &file.name.to_string(), &file.bytes).await?;
+    ctx.keep(&file.name, &file.bytes).await?;
     let answer = served.far.siecle.publish(&file).await;
     let outcome = judge(&answer);
     let mut tx = ctx.store.write().await?;

@@ -4,7 +4,7 @@ use crate::{
     codec::{self, ExchangeFile},
     crash::Point,
     domain::{
-        lot::{Document, FileName},
+        lot::FileName,
         time::Timestamp,
     },
     plan::{
@@ -138,7 +138,7 @@ async fn again(
         return Ok(());
     };
     let file = ExchangeFile { name: row.name, bytes, sha256: row.sha256 };
-    ctx.files.publish(&ctx.folder(&row.record.key, Document::Demands), &file.name.to_string(), &file.bytes).await?;
+    ctx.keep(&file.name, &file.bytes).await?;
     let answer = served.far.siecle.publish(&file).await;
     let outcome = judge(&answer);
     let mut tx = ctx.store.write().await?;
@@ -185,7 +185,7 @@ async fn take(
         }
     };
     // The file first: were the run to die here, the same bytes would be fetched and published again.
-    ctx.files.publish(&ctx.folder(&row.record.key, Document::Receipt), &name.to_string(), bytes).await?;
+    ctx.keep(&name, bytes).await?;
     let mut tx = ctx.store.write().await?;
     ledger::receipt(&mut tx, lease, row.record.key, row.record.number, &plan, now).await?;
     for anomaly in &plan.anomalies {

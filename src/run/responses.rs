@@ -7,7 +7,7 @@ use crate::{
     domain::{
         anomaly::{Anomaly, Code, Subject},
         campaign::CampaignKey,
-        lot::{Document, FileName},
+        lot::FileName,
         pupil::{Ine, PupilId},
         response::{RawResponse, ResponseHead},
         school::SchoolKey,
@@ -153,7 +153,7 @@ pub async fn take(
         Ok(read) => read,
         Err(fault) => return refuse(ctx, school, &file, digest, &fault, now, done).await,
     };
-    ctx.files.publish(&ctx.folder(&head.key, Document::Responses), &file.name.to_string(), &file.bytes).await?;
+    ctx.keep(&file.name, &file.bytes).await?;
     let held_before = matches!(seen.get(&number), Some((_, FileState::Held)));
     let mut tx = ctx.store.write().await?;
     let (known, _) = facts::of(ctx, &mut tx, head.key, far).await?;

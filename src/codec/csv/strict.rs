@@ -14,6 +14,8 @@ pub const SEPARATOR: u8 = b';';
 /// Where the next byte falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
+    /// Behind the byte order mark, if there is one.
+    FileStart,
     RowStart,
     FieldStart,
     Bare,
@@ -35,7 +37,7 @@ pub struct Strict<R> {
 impl<R> Strict<R> {
     /// A checker in front of a file.
     pub const fn new(source: Source<R>) -> Self {
-        Self { source, place: Place::RowStart, field_bytes: 0, fault: None }
+        Self { source, place: Place::FileStart, field_bytes: 0, fault: None }
     }
 
     /// Why reading failed.
@@ -55,7 +57,11 @@ impl<R: BufRead> Read for Strict<R> {
         };
         let offered = available.get(..available.len().min(out.len())).unwrap_or_default();
         if offered.is_empty() {
-            return if out.is_empty() || self.place == Place::RowStart { Ok(0) } else { self.stop_here(CUT) };
+            return if out.is_empty() || matches!(self.place, Place::FileStart | Place::RowStart) {
+                Ok(0)
+            } else {
+                self.stop_here(CUT)
+            };
         }
         let checked = check(self.place, self.field_bytes, offered);
         let taken = checked.bytes;
@@ -87,6 +93,8 @@ impl<R> Strict<R> {
 const CUT: &str = "the file is cut: its last row does not end with CR LF; ask for it again";
 const LONE_LF: &str = "a line ends with LF alone: save the file as CSV with Windows line ends (CR LF)";
 const LONE_CR: &str = "a CR without LF: save the file as CSV with Windows line ends (CR LF)";
+const MARK_FIRST_BYTE: u8 = 0xEF;
+const SECOND_MARK: &str = "a byte order mark twice: the file was edited; export it again";
 const BLANK: &str = "a blank line: remove it";
 const BARE_QUOTE: &str = "a quote inside a field that is not quoted: quote the field and double the quote";
 const BEHIND_QUOTE: &str = "text behind a closing quote: double the quotes inside a quoted field";
@@ -108,7 +116,7 @@ fn check(mut place: Place, mut field_bytes: usize, bytes: &[u8]) -> Checked {
         let plain = match place {
             Place::Bare => run(rest, |byte| matches!(byte, SEPARATOR | b'"' | b'\r' | b'\n')),
             Place::Quoted => run(rest, |byte| byte == b'"'),
-            Place::RowStart | Place::FieldStart | Place::Quote | Place::Return => 0,
+            Place::FileStart | Place::RowStart | Place::FieldStart | Place::Quote | Place::Return => 0,
         };
         at += plain;
         field_bytes += plain;
@@ -138,12 +146,16 @@ const fn next(place: Place, byte: u8) -> Result<Place, &'static str> {
         (Place::Return, b'\n') => Ok(Place::RowStart),
         (Place::Return, _) => Err(LONE_CR),
         (_, b'\n') => Err(LONE_LF),
-        (Place::RowStart, b'\r') => Err(BLANK),
+        // The csv crate would take a second mark in silence.
+        (Place::FileStart, MARK_FIRST_BYTE) => Err(SECOND_MARK),
+        (Place::FileStart | Place::RowStart, b'\r') => Err(BLANK),
         (Place::FieldStart | Place::Bare | Place::Quote, b'\r') => Ok(Place::Return),
-        (Place::RowStart | Place::FieldStart | Place::Bare | Place::Quote, SEPARATOR) => Ok(Place::FieldStart),
-        (Place::RowStart | Place::FieldStart | Place::Quote, b'"') => Ok(Place::Quoted),
+        (Place::FileStart | Place::RowStart | Place::FieldStart | Place::Bare | Place::Quote, SEPARATOR) => {
+            Ok(Place::FieldStart)
+        }
+        (Place::FileStart | Place::RowStart | Place::FieldStart | Place::Quote, b'"') => Ok(Place::Quoted),
         (Place::Bare, b'"') => Err(BARE_QUOTE),
-        (Place::RowStart | Place::FieldStart | Place::Bare, _) => Ok(Place::Bare),
+        (Place::FileStart | Place::RowStart | Place::FieldStart | Place::Bare, _) => Ok(Place::Bare),
         (Place::Quote, _) => Err(BEHIND_QUOTE),
     }
 }
@@ -193,6 +205,7 @@ mod tests {
     #[case::lf_behind_separator("a;\n", 1, LONE_LF)]
     #[case::cr_only("a;b\r1;2\r", 1, LONE_CR)]
     #[case::cr_twice("a;b\r\r\n", 1, LONE_CR)]
+    #[case::marked_twice("\u{feff}\u{feff}a\r\n", 1, SECOND_MARK)]
     #[case::blank("a\r\n\r\nb\r\n", 2, BLANK)]
     #[case::blank_first("\r\na\r\n", 1, BLANK)]
     #[case::blank_last("a\r\n\r\n", 2, BLANK)]

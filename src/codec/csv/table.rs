@@ -51,6 +51,8 @@ pub struct Rows<R> {
     record: StringRecord,
     first: Option<Vec<String>>,
     rank: u32,
+    line: u64,
+    next_line: u64,
 }
 
 impl<R: BufRead> Rows<R> {
@@ -62,8 +64,15 @@ impl<R: BufRead> Rows<R> {
         let strict = Strict::new(Source::of_csv(input, charset)?);
         let mut builder = csv::ReaderBuilder::new();
         builder.delimiter(SEPARATOR).has_headers(HEADER_BY_OURSELVES);
-        let mut rows =
-            Self { reader: builder.from_reader(strict), columns, record: StringRecord::new(), first: None, rank: 0 };
+        let mut rows = Self {
+            reader: builder.from_reader(strict),
+            columns,
+            record: StringRecord::new(),
+            first: None,
+            rank: 0,
+            line: 1,
+            next_line: 1,
+        };
         if !rows.read()? {
             return Err(Fault::new(
                 0,
@@ -87,14 +96,19 @@ impl<R: BufRead> Rows<R> {
             self.first = Some(self.record.iter().map(str::to_owned).collect());
         }
         let first = self.first.as_deref().unwrap_or_default();
-        Ok(Some(Row { record: &self.record, columns: self.columns, first, rank: self.rank }))
+        Ok(Some(Row { record: &self.record, columns: self.columns, first, line: self.line, rank: self.rank }))
     }
 
+    /// The csv crate's own line numbers lag behind by the LF of CR LF, so that lines are counted here.
     fn read(&mut self) -> Result<bool, Fault> {
-        self.reader.read_record(&mut self.record).map_err(|error| match self.reader.get_ref().fault() {
+        self.line = self.next_line;
+        let read = self.reader.read_record(&mut self.record).map_err(|error| match self.reader.get_ref().fault() {
             Some(fault) => fault.clone(),
-            None => no_record(error, self.columns.len()),
-        })
+            None => no_record(error, self.line, self.columns.len()),
+        })?;
+        let inside = self.record.as_slice().bytes().filter(|byte| *byte == b'\n').count();
+        self.next_line += 1 + inside as u64;
+        Ok(read)
     }
 }
 
@@ -106,8 +120,7 @@ pub fn header_alone() -> Fault {
 /// `ReaderBuilder::has_headers`.
 const HEADER_BY_OURSELVES: bool = false;
 
-fn no_record(error: csv::Error, expected: usize) -> Fault {
-    let row = error.position().map(csv::Position::line).unwrap_or_default();
+fn no_record(error: csv::Error, row: u64, expected: usize) -> Fault {
     match error.into_kind() {
         ErrorKind::UnequalLengths { len, .. } => {
             let message =
@@ -140,6 +153,7 @@ pub struct Row<'a> {
     record: &'a StringRecord,
     columns: &'static [&'static str],
     first: &'a [String],
+    line: u64,
     /// Its rank in the file, from 1 without the header.
     pub rank: u32,
 }
@@ -152,7 +166,7 @@ impl<'a> Row<'a> {
 
     /// The line on which it begins.
     pub fn line(&self) -> u64 {
-        self.record.position().map(csv::Position::line).unwrap_or_default()
+        self.line
     }
 
     /// A fault of this row.
