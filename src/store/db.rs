@@ -120,7 +120,7 @@ impl Tx {
     pub(crate) async fn rows_in<T: Copy + Into<Value>>(
         &mut self,
         head: &str,
-        fixed: &[Value],
+        fixed: Vec<Value>,
         list: &[T],
         tail: &str,
     ) -> Result<Vec<Row>, StoreError> {
@@ -208,7 +208,7 @@ mod tests {
         assert_eq!(tx.insert(head, rows, "ON CONFLICT DO NOTHING").await.unwrap(), 1_201);
         let names: Vec<String> = (0..1_300).map(|id| format!("secret {id}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let found = tx.rows_in("SELECT name FROM secret WHERE value = $1 AND name", &values![vec![1_u8]], &names, "");
+        let found = tx.rows_in("SELECT name FROM secret WHERE value = $1 AND name", values![vec![1_u8]], &names, "");
         assert_eq!(found.await.unwrap().len(), 1_201);
         assert_eq!(tx.insert(head, Vec::new(), "").await.unwrap(), 0);
     }

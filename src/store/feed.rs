@@ -88,13 +88,13 @@ pub async fn states(
     let fixed = values![school.uai, school.year, epoch];
     let list: Vec<PupilId> = ids.iter().copied().collect();
     let mut states: BTreeMap<PupilId, PupilState> = BTreeMap::new();
-    for (pupil, present) in pupils::in_epoch(tx, &fixed, &list).await? {
+    for (pupil, present) in pupils::in_epoch(tx, fixed.clone(), &list).await? {
         let state = states.entry(pupil.id).or_default();
         (state.present, state.pupil) = (present, Some(pupil));
     }
     let head = "SELECT pupil, phase, version, seq, representative FROM demand \
          WHERE uai = $1 AND year = $2 AND epoch = $3 AND pupil";
-    for row in tx.rows_in(head, &fixed, &list, "ORDER BY pupil, phase, version").await? {
+    for row in tx.rows_in(head, fixed.clone(), &list, "ORDER BY pupil, phase, version").await? {
         let mut cells = row.cells();
         let state = phase_of(&mut states, cells.pupil()?, cells.phase()?);
         state.last = Some((cells.u32()?, cells.u64()?));
@@ -103,18 +103,18 @@ pub async fn states(
     }
     let head = "SELECT pupil, phase, seq, order_number FROM pupil_lock \
          WHERE uai = $1 AND year = $2 AND epoch = $3 AND pupil";
-    for row in tx.rows_in(head, &fixed, &list, "ORDER BY pupil, phase").await? {
+    for row in tx.rows_in(head, fixed.clone(), &list, "ORDER BY pupil, phase").await? {
         let mut cells = row.cells();
         let state = phase_of(&mut states, cells.pupil()?, cells.phase()?);
         state.locked = Some(Lock { seq: cells.u64()?, order: cells.u32()? });
     }
     let head = "SELECT pupil, seq FROM acknowledgement WHERE uai = $1 AND year = $2 AND epoch = $3 AND pupil";
-    for row in tx.rows_in(head, &fixed, &list, "ORDER BY pupil").await? {
+    for row in tx.rows_in(head, fixed.clone(), &list, "ORDER BY pupil").await? {
         let mut cells = row.cells();
         states.entry(cells.pupil()?).or_default().acknowledged_seq = Some(cells.u64()?);
     }
     let head = "SELECT pupil, representative FROM reply WHERE uai = $1 AND year = $2 AND epoch = $3 AND pupil";
-    for row in tx.rows_in(head, &fixed, &list, "ORDER BY pupil").await? {
+    for row in tx.rows_in(head, fixed.clone(), &list, "ORDER BY pupil").await? {
         let mut cells = row.cells();
         let state = phase_of(&mut states, cells.pupil()?, Phase::Definitive);
         state.reply_by = Some(cells.representative()?);
@@ -329,7 +329,7 @@ impl<'a> Page<'a> {
         let head = "SELECT pupil, phase, version, validated_at_ms, late FROM demand \
              WHERE uai = $1 AND year = $2 AND epoch < $3 AND pupil";
         let fixed = values![self.school.uai, self.school.year, self.epoch];
-        for row in tx.rows_in(head, &fixed, &ids, "").await? {
+        for row in tx.rows_in(head, fixed.clone(), &ids, "").await? {
             let mut cells = row.cells();
             known.insert((cells.pupil()?, cells.phase()?, cells.u32()?), (cells.at()?, cells.flag()?));
         }

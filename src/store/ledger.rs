@@ -29,6 +29,8 @@ use crate::store::{
 };
 use std::collections::BTreeMap;
 
+pub use crate::store::holds::{HeldPlan, HoldKind, approve, clear_hold, held, hold, hold_responses};
+
 /// Where a lot stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LotState {
@@ -167,7 +169,7 @@ pub async fn plan_ledger(tx: &mut Tx, key: CampaignKey) -> Result<Ledger, StoreE
         in_doubt: in_doubt(tx, key).await?,
         rejected: rejected(tx, key).await?,
         siecle_holds: siecle_holds(tx, key).await?,
-        approved: holds::approved(tx, key, holds::HoldKind::Demands).await?,
+        approved: holds::approved(tx, key, HoldKind::Demands).await?,
         force: false,
     })
 }
@@ -262,7 +264,7 @@ pub async fn intend(
         return Err(StoreError::Conflict { school, number });
     }
     if planned.uses_approval {
-        holds::clear(tx, key, holds::HoldKind::Demands).await?;
+        holds::clear(tx, key, HoldKind::Demands).await?;
     }
     Ok(LotId { key, number })
 }

@@ -58,7 +58,11 @@ pub(crate) fn ine(cells: &mut Cells<'_>) -> Result<Option<Ine>, StoreError> {
 }
 
 /// The pupils of a list that were read in the epoch; `fixed` is UAI, year and epoch.
-pub(crate) async fn in_epoch(tx: &mut Tx, fixed: &[Value], list: &[PupilId]) -> Result<Vec<(Pupil, bool)>, StoreError> {
+pub(crate) async fn in_epoch(
+    tx: &mut Tx,
+    fixed: Vec<Value>,
+    list: &[PupilId],
+) -> Result<Vec<(Pupil, bool)>, StoreError> {
     let head = format!("SELECT {COLUMNS} FROM pupil WHERE uai = $1 AND year = $2 AND epoch = $3 AND id");
     let rows = tx.rows_in(&head, fixed, list, "ORDER BY id").await?;
     rows.iter().map(|row| read(&mut row.cells())).collect()
@@ -112,7 +116,7 @@ pub async fn elsewhere_among(
     let ids: Vec<PupilId> = ids.iter().copied().collect();
     let head = "SELECT id, ine FROM pupil WHERE year = $1 AND uai <> $2 AND id";
     let mut found: BTreeMap<PupilId, Vec<Option<Ine>>> = BTreeMap::new();
-    for row in tx.rows_in(head, &values![year, not_uai], &ids, "ORDER BY id, uai").await? {
+    for row in tx.rows_in(head, values![year, not_uai], &ids, "ORDER BY id, uai").await? {
         let mut cells = row.cells();
         found.entry(cells.pupil()?).or_default().push(ine(&mut cells)?);
     }

@@ -319,7 +319,7 @@ pub async fn carried_versions(
 ) -> Result<BTreeMap<(u32, PupilId, Phase), Option<u32>>, StoreError> {
     let orders: Vec<u32> = orders.iter().copied().collect();
     let head = "SELECT number, pupil, phase, demand_version FROM order_pupil WHERE uai = $1 AND year = $2 AND number";
-    let rows = tx.rows_in(head, &values![school.uai, school.year], &orders, "").await?;
+    let rows = tx.rows_in(head, values![school.uai, school.year], &orders, "").await?;
     rows.iter()
         .map(|row| {
             let mut cells = row.cells();
