@@ -25,6 +25,7 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
+use tracing::info;
 
 /// An absolute address, as the configuration hands it over.
 pub use reqwest::Url;
@@ -246,7 +247,11 @@ impl Http {
                 Err(answer) => answer,
             };
             match waits.next().and_then(|wait| patience(&answer, ask.repeat, wait, self.retry_after_max_s)) {
-                Some(wait) => self.clock.wait(wait).await,
+                Some(wait) => {
+                    let (path, wait_ms) = (ask.path.join("/"), wait.as_millis());
+                    info!(far.path = path, "Asking {path} again in {wait_ms} ms: {}", in_short(&answer));
+                    self.clock.wait(wait).await;
+                }
                 None => return Err(answer),
             }
         }
@@ -388,6 +393,14 @@ fn patience(answer: &Answer, repeat: Repeat, wait: Duration, retry_after_max_s: 
             }
             Outcome::Delivered | Outcome::Refused { .. } | Outcome::InDoubt { .. } => None,
         },
+    }
+}
+
+/// An answer for the log: a problem's own words stay out of it, they may be about people.
+fn in_short(answer: &Answer) -> String {
+    match answer {
+        Answer::Status { code, .. } => format!("it answered {code}"),
+        Answer::NotSent { why } | Answer::Broken { why } | Answer::Unusable { why } => why.clone(),
     }
 }
 
