@@ -52,8 +52,10 @@ struct Field {
 }
 
 enum Behind {
-    Http([Served; 2]),
-    Folders(Box<(TeleserviceFolder, SiecleFolder)>, [tempfile::TempDir; 2]),
+    /// Served until they are dropped.
+    Http { _served: [Served; 2] },
+    /// There until they are dropped.
+    Folders { turning: Box<(TeleserviceFolder, SiecleFolder)>, _roots: [tempfile::TempDir; 2] },
 }
 
 fn school() -> SchoolKey {
@@ -113,7 +115,7 @@ impl Field {
                 (
                     Teleservice::http(desk, clock.clone(), Crash::off()).unwrap(),
                     Siecle::http(imports, clock, Crash::off()).unwrap(),
-                    Behind::Http(served),
+                    Behind::Http { _served: served },
                 )
             }
             Over::Folders => {
@@ -126,7 +128,7 @@ impl Field {
                 (
                     Teleservice::directory(desk, Crash::off()),
                     Siecle::directory(imports, Crash::off()),
-                    Behind::Folders(Box::new(folders), roots),
+                    Behind::Folders { turning: Box::new(folders), _roots: roots },
                 )
             }
         };
@@ -138,10 +140,10 @@ impl Field {
     /// Lets stand-ins behind folders act on what lies there.
     async fn turn(&mut self) {
         match &mut self.behind {
-            Behind::Http(_) => (),
-            Behind::Folders(folders, _) => {
-                folders.0.turn(self.now).await.unwrap();
-                folders.1.turn(self.now).await.unwrap();
+            Behind::Http { .. } => (),
+            Behind::Folders { turning, .. } => {
+                turning.0.turn(self.now).await.unwrap();
+                turning.1.turn(self.now).await.unwrap();
             }
         }
     }
