@@ -25,6 +25,7 @@ use std::{
     sync::{Mutex, PoisonError},
     time::Duration,
 };
+use tracing::info;
 
 /// An absolute address, as the configuration hands it over.
 pub use reqwest::Url;
@@ -246,7 +247,11 @@ impl Http {
                 Err(answer) => answer,
             };
             match waits.next().and_then(|wait| patience(&answer, ask.repeat, wait, self.retry_after_max_s)) {
-                Some(wait) => self.clock.wait(wait).await,
+                Some(wait) => {
+                    let (path, wait_ms) = (ask.path.join("/"), wait.as_millis());
+                    info!(far.path = path, "Asking {path} again in {wait_ms} ms: {}", in_short(&answer));
+                    self.clock.wait(wait).await;
+                }
                 None => return Err(answer),
             }
         }
@@ -388,6 +393,14 @@ fn patience(answer: &Answer, repeat: Repeat, wait: Duration, retry_after_max_s: 
             }
             Outcome::Delivered | Outcome::Refused { .. } | Outcome::InDoubt { .. } => None,
         },
+    }
+}
+
+/// An answer for the log: a problem's own words stay out of it, they may be about people.
+fn in_short(answer: &Answer) -> String {
+    match answer {
+        Answer::Status { code, .. } => format!("it answered {code}"),
+        Answer::NotSent { why } | Answer::Broken { why } | Answer::Unusable { why } => why.clone(),
     }
 }
 
@@ -884,16 +897,55 @@ mod tests {
         assert!(matches!(answer, Answer::NotSent { .. }), "{answer:?}");
     }
 
-    /// Runs the test above again in an environment whose proxies lead nowhere: it may not notice.
+    /// Runs one test of this module again, in an environment of its own.
+    fn again(test: &str, environment: &[(&str, &str)]) -> bool {
+        let mut again = Command::new(std::env::current_exe().unwrap());
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"] {
+            again.env_remove(name).env_remove(name.to_lowercase());
+        }
+        let test = format!("transport::http::tests::{test}");
+        let ran = again.envs(environment.iter().copied()).args(["--exact", &test]).output().unwrap();
+        ran.status.success() && String::from_utf8_lossy(&ran.stdout).contains("1 passed")
+    }
+
     #[test]
     fn no_proxy_stands_between_us_and_loopback() {
-        let test = "transport::http::tests::what_fails_twice_and_then_answers_has_answered";
-        let mut again = Command::new(std::env::current_exe().unwrap());
-        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
-            again.env(name, "http://127.0.0.1:9");
+        let nowhere = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"].map(|name| (name, "http://127.0.0.1:9"));
+        assert!(again("what_fails_twice_and_then_answers_has_answered", &nowhere));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_no_one_has_or_a_proxy_that_hangs_up_gets_nothing() {
+        let mut options = HttpOptions::new(Url::parse("https://orientation.invalid/").unwrap());
+        options.attempts_max = 1;
+        options.roots_pem = Some(Authority::new().certificate.pem().into_bytes());
+        let answer = client_of(options).ask(&put(Repeat::UnlessArrived)).await.unwrap_err();
+        assert!(matches!(answer, Answer::NotSent { .. }), "{answer:?}");
+    }
+
+    #[rstest]
+    #[case::for_all(None, true)]
+    #[case::but_for_this_one(Some("orientation.invalid"), false)]
+    fn other_machines_are_reached_through_the_proxy(#[case] excepted: Option<&str>, #[case] asked: bool) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let proxy = format!("http://{}", listener.local_addr().unwrap());
+        let environment: Vec<(&str, &str)> = [("HTTPS_PROXY", Some(proxy.as_str())), ("NO_PROXY", excepted)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect();
+        let heard = std::thread::spawn(move || {
+            let (mut socket, _) = listener.accept().unwrap();
+            let mut head = [0; 1_024];
+            let read = std::io::Read::read(&mut socket, &mut head).unwrap();
+            String::from_utf8_lossy(&head[..read]).into_owned()
+        });
+        assert!(again("a_name_that_no_one_has_or_a_proxy_that_hangs_up_gets_nothing", &environment));
+        if !asked {
+            // Nobody came yet: this lets the proxy go, and is all that it hears.
+            std::net::TcpStream::connect(proxy.trim_start_matches("http://")).unwrap();
         }
-        let ran = again.env_remove("NO_PROXY").env_remove("no_proxy").args(["--exact", test]).output().unwrap();
-        let said = String::from_utf8_lossy(&ran.stdout);
-        assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+        let heard = heard.join().unwrap();
+        assert_eq!(heard.starts_with("CONNECT orientation.invalid:443 "), asked, "{heard}");
+        assert_eq!(heard.is_empty(), !asked);
     }
 }
