@@ -403,7 +403,9 @@ fn take_attribute(text: &str) -> Option<(&str, &str, &str)> {
     let (value, after) = quoted.strip_prefix(quote)?.split_once(quote)?;
     // Attributes of the exchange hold codes and numbers: a line end in one is a slip, and `<` is not well-formed.
     let plain = !value.bytes().any(|byte| matches!(byte, b'<' | b'\t' | b'\r' | b'\n'));
-    plain.then_some((name.trim_end_matches(SPACES), value, after))
+    let name = name.trim_end_matches(SPACES);
+    let named = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-' | b'.'));
+    (plain && named).then_some((name, value, after))
 }
 
 /// Appends a value with its references resolved.

@@ -16,6 +16,8 @@ use serde_json::{Map, Value, json};
 
 /// Highest number that the store's 64-bit columns hold.
 const NUMBER_MAX: u64 = i64::MAX.unsigned_abs();
+/// Highest identifier: what has more than 18 digits could not leave in a lot.
+const ID_MAX: i64 = 999_999_999_999_999_999;
 /// A type that no feed has: what an unreadable event is written as.
 const UNREADABLE: &str = "ILLISIBLE";
 
@@ -199,7 +201,8 @@ impl<'a> Fields<'a> {
     }
 
     fn id(&self, name: &str) -> Result<i64, Why> {
-        i64::try_from(self.number(name)?).map_err(|_| wrong(name))
+        let id = self.get(name)?.as_i64().filter(|id| (0..=ID_MAX).contains(id));
+        id.ok_or_else(|| wrong(name))
     }
 
     fn instant(&self, name: &str) -> Result<Timestamp, Why> {
