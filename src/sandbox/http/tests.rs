@@ -65,7 +65,8 @@ impl Got {
 
 async fn ask(served: &Served, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<Got> {
     let mut stream = TcpStream::connect(served.address()).await.unwrap();
-    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n", served.address(), body.len());
+    let mut request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n", served.address(), body.len());
     headers.iter().for_each(|(name, value)| request += &format!("{name}: {value}\r\n"));
     request += "\r\n";
     stream.write_all(&[request.as_bytes(), body].concat()).await.unwrap();
@@ -232,19 +233,12 @@ async fn a_lot_waits_and_is_replaced() {
 #[case::other_name("Content-Disposition", "filename=\"0380001V-2019-DEM-3E-DEFINITIVE-00013.xml\"", 422, "NUM_ENVOI")]
 #[case::media_type("Content-Type", "text/csv; charset=utf-8", 415, "TYPE")]
 #[tokio::test]
-async fn what_a_deposit_must_say(
-    #[case] header: &str,
-    #[case] value: &str,
-    #[case] status: u16,
-    #[case] code: &str,
-) {
+async fn what_a_deposit_must_say(#[case] header: &str, #[case] value: &str, #[case] status: u16, #[case] code: &str) {
     let (siecle, served) = office().await;
     let file = file(definitive(), 12, &[(JULES, 1)]);
     let headers = deposit_headers(&file);
-    let headers: Vec<_> = headers
-        .iter()
-        .map(|(name, right)| (*name, if *name == header { value } else { right.as_str() }))
-        .collect();
+    let headers: Vec<_> =
+        headers.iter().map(|(name, right)| (*name, if *name == header { value } else { right.as_str() })).collect();
     let got = ask(&served, "PUT", &format!("{LOTS}/12"), &headers, &file.bytes).await.unwrap();
     assert_eq!((got.status, got.code().as_str()), (status, code));
     assert!(hold(&siecle).school(school()).unwrap().deposits.is_empty());

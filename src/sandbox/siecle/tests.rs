@@ -46,7 +46,10 @@ fn lot(key: CampaignKey, number: u32, versions: &[(PupilId, u32)]) -> Lot {
     };
     let pupils: Vec<_> = versions.iter().map(pupil).collect();
     let counts = LotCounts::of(&pupils);
-    Lot { head: LotHead { key, number, stamped_at: at("2020-05-26T03:15:00"), zone: Zone::Europe__Paris, counts }, pupils }
+    Lot {
+        head: LotHead { key, number, stamped_at: at("2020-05-26T03:15:00"), zone: Zone::Europe__Paris, counts },
+        pupils,
+    }
 }
 
 pub fn file(key: CampaignKey, number: u32, versions: &[(PupilId, u32)]) -> ExchangeFile {
@@ -179,8 +182,7 @@ fn a_provisional_council_gives_an_opinion_on_each_track_asked_for(
     let mut siecle = siecle();
     let key = key(Phase::Provisional);
     deposit(&mut siecle, key, 1, &[(JULES, 3), (ZOE, 0)]);
-    let council =
-        Council { value: value.map(str::to_owned), reason: reason.map(str::to_owned), ..Council::default() };
+    let council = Council { value: value.map(str::to_owned), reason: reason.map(str::to_owned), ..Council::default() };
     assert_eq!(siecle.respond(key, &council, at("2020-05-28T23:30:00")), Ok(Some(1)));
     let (head, rows) = read(&siecle, 1);
     assert_eq!((head.key, head.number, head.responses, head.entry_complete_at), (key, 1, 1, None));
@@ -201,7 +203,8 @@ fn a_provisional_council_gives_an_opinion_on_each_track_asked_for(
 fn a_definitive_council_answers_what_was_asked_and_proposes_more() {
     let mut siecle = siecle();
     deposit(&mut siecle, definitive(), 1, &[(JULES, 1), (ZOE, 0)]);
-    let texts = |pairs: &[(&str, &str)]| pairs.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect();
+    let texts =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(one, other)| ((*one).to_owned(), (*other).to_owned())).collect();
     let proposals = texts(&[("1CAP", "OUI"), ("2GT", "OUI")]);
     let council = Council { value: Some("NON".to_owned()), proposals, ..Council::default() };
     siecle.respond(definitive(), &council, noon()).unwrap();
@@ -296,7 +299,8 @@ fn a_council_takes_a_pupil_once_who_asked_for_a_track_twice() {
     let formation = |label: &str| Formation { label: label.to_owned(), code: None, status: Status::School };
     let choice = |label: &str| Choice::new(Track::Cap, Some(formation(label))).unwrap();
     let choices = Choices::new(Level::Troisieme, vec![choice("Pâtissier"), choice("Carrosserie")]).unwrap();
-    lot.pupils[0].demand = Some(Demand { choices, representative: RepresentativeId(2), ..demand(JULES, Phase::Definitive, 1) });
+    lot.pupils[0].demand =
+        Some(Demand { choices, representative: RepresentativeId(2), ..demand(JULES, Phase::Definitive, 1) });
     let file = codec::encode_lot(&lot, Format::Xml, Encoding::Utf8).unwrap();
     siecle.deposit(file.name, &file.bytes, noon()).unwrap();
     siecle.respond(definitive(), &Council::default(), noon()).unwrap();
