@@ -127,6 +127,8 @@ impl Siecle {
             DeliveredDigest::Wrong => Some(codec::envelope::sha256(name.as_bytes())),
             DeliveredDigest::None => None,
         };
+        // A name that follows the rule says which school and year it is listed for.
+        let school = FileName::parse(name).map_or(school, |name| name.key.school);
         let office = self.office(school);
         let number = number_in(name).unwrap_or_else(|| office.next_response());
         office.responses.insert(number, ResponseFile { name: name.to_owned(), bytes: bytes.to_vec(), sha256 });

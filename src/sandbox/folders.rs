@@ -9,3 +9,6 @@ pub use crate::sandbox::folders::{desk::TeleserviceFolder, office::SiecleFolder}
 
 /// Largest file read (siecle.md, reading limits).
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+#[cfg(test)]
+mod tests;

@@ -7,8 +7,20 @@ mod exchange;
 mod office;
 
 use crate::clock::Clock;
-use crate::sandbox::{Shared, hold, http::door::Door, siecle::Siecle, teleservice::Teleservice};
-use axum::Router;
+use crate::domain::time::Zone;
+use crate::sandbox::{
+    Shared, hold,
+    http::{door::Door, exchange::Answer},
+    siecle::Siecle,
+    teleservice::Teleservice,
+};
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderValue, header},
+    middleware::map_response_with_state,
+    response::Response,
+};
 use std::{io, net::SocketAddr, sync::Arc};
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -64,7 +76,7 @@ pub async fn serve_teleservice(
     let door = Door::open(address)?;
     let own = door.clone();
     hold(stand_in).faults.on_up(Arc::new(move |up| own.set(up)));
-    serve(door, desk::router(stand_in, clock))
+    serve(door, desk::router(stand_in, clock), clock)
 }
 
 /// Serves a Siècle, likewise.
@@ -75,7 +87,7 @@ pub async fn serve_siecle(stand_in: &Shared<Siecle>, clock: &Clock, address: Soc
     let door = Door::open(address)?;
     let own = door.clone();
     hold(stand_in).faults.on_up(Arc::new(move |up| own.set(up)));
-    serve(door, office::router(stand_in, clock))
+    serve(door, office::router(stand_in, clock), clock)
 }
 
 /// Serves both at one address: their paths are distinct. One that is down breaks connections, for the other needs the port.
@@ -89,14 +101,30 @@ pub async fn serve_both(
     address: SocketAddr,
 ) -> io::Result<Served> {
     let router = desk::router(teleservice, clock).merge(office::router(siecle, clock));
-    serve(Door::open(address)?, router)
+    serve(Door::open(address)?, router, clock)
 }
 
-fn serve(door: Door, router: Router) -> io::Result<Served> {
+fn serve(door: Door, router: Router, clock: &Clock) -> io::Result<Served> {
     let address = door.address();
     let (stop, stopped) = oneshot::channel::<()>();
+    let nowhere = || async { Answer::problem(&desk::unknown()) };
+    let router = router.fallback(nowhere).method_not_allowed_fallback(nowhere);
+    let router = router.layer(map_response_with_state(clock.clone(), dated));
     let service = router.into_make_service_with_connect_info::<door::Cut>();
     let until = async move { _ = stopped.await };
     let served = tokio::spawn(async move { axum::serve(door, service).with_graceful_shutdown(until).await });
     Ok(Served { address, stop, served })
 }
+
+/// Every answer carries the far side's own `Date`, and ends its connection.
+async fn dated(State(clock): State<Clock>, mut response: Response) -> Response {
+    let date = clock.now().civil_in(Zone::UTC).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    if let Ok(date) = HeaderValue::from_str(&date) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+#[cfg(test)]
+mod tests;

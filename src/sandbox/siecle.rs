@@ -341,3 +341,6 @@ fn wish(choice: &Choice) -> String {
     let vocational = |formation: &Formation| format!("{track}/{}/{}", formation.label, formation.status.code());
     choice.formation().map_or_else(|| track.to_owned(), vocational)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,11 +1,11 @@
-//! One request and its answer: the body is read whole, the fault that is due is done, the far side's `Date` goes out.
+//! One request and its answer: the body is read whole, the fault that is due is done, and the stand-in is asked.
 
 use crate::clock::Clock;
 use crate::codec::{
     envelope::{content_digest_header, parse_content_digest, sha256},
     json::problem,
 };
-use crate::domain::time::{Timestamp, Zone};
+use crate::domain::time::Timestamp;
 use crate::sandbox::{
     Problem, ProblemKind, Shared,
     faults::{Fate, Faults, Topic},
@@ -16,7 +16,7 @@ use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{ConnectInfo, FromRequest, Request},
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ impl<T> Far<T> {
                 Err(Problem::technical(503, "ARRET", "down, as it was told to be"))
             }
         };
-        answer.unwrap_or_else(|problem| Answer::problem(&problem)).response(self.clock.now())
+        answer.unwrap_or_else(|problem| Answer::problem(&problem)).into_response()
     }
 }
 
@@ -158,7 +158,8 @@ impl Answer {
         self
     }
 
-    fn problem(problem: &Problem) -> Self {
+    /// A problem.
+    pub fn problem(problem: &Problem) -> Self {
         let Problem { status, kind, code, detail } = problem;
         let kind = match kind {
             ProblemKind::Technical => problem::ProblemKind::Technical,
@@ -168,14 +169,14 @@ impl Answer {
         let body = problem::encode(&wire, *status).into_bytes();
         Self { status: *status, media_type: problem::MEDIA_TYPE.to_owned(), headers: Vec::new(), body }
     }
+}
 
-    fn response(self, now: Timestamp) -> Response {
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.body));
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let date = now.civil_in(Zone::UTC).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
-        let own = [(header::DATE, date), (header::CONNECTION, "close".to_owned())];
         let typed = (!self.media_type.is_empty()).then_some((header::CONTENT_TYPE, self.media_type));
-        for (name, value) in own.into_iter().chain(typed).chain(self.headers) {
+        for (name, value) in typed.into_iter().chain(self.headers) {
             if let Ok(value) = HeaderValue::from_str(&value) {
                 response.headers_mut().insert(name, value);
             }
