@@ -81,6 +81,7 @@ pub mod crash;
 
 // Layer 2: plans and bytes.
 pub mod codec;
+pub mod files;
 
 // Layer 6: drivers.
 pub mod config;

@@ -130,7 +130,8 @@ impl<R: BufRead> Source<R> {
             chunk: vec![0; CHUNK_BYTES],
             at: 0,
             filled: 0,
-            left_bytes: limit_bytes,
+            // One more: a file of exactly the limit is read.
+            left_bytes: limit_bytes + 1,
             piece_bytes: 0,
             line,
             ended: false,
@@ -174,11 +175,7 @@ impl<R: BufRead> Source<R> {
                 DecoderResult::Malformed(..) => self.fail(written, "ENCODAGE", MALFORMED),
             }
             if self.left_bytes == 0 {
-                self.fail(
-                    written,
-                    "TAILLE",
-                    "the file is larger than 64 MiB: no file of the exchange is; ask for the right one",
-                );
+                self.fail(written, "TAILLE", TOO_LARGE);
             }
             if let Some(bad) = forbidden(self.chunk.get(..written).unwrap_or_default()) {
                 self.filled = bad;
@@ -238,6 +235,9 @@ impl<R: BufRead> BufRead for Source<R> {
 /// What is said of a text node, tag or comment that is too long.
 pub const TOO_LONG: &str =
     "a text, tag or comment is longer than 64 KiB: no file of the exchange has one; ask for the file again";
+
+/// What is said of a file that is too large.
+pub const TOO_LARGE: &str = "the file is larger than 64 MiB: no file of the exchange is; ask for the right one";
 
 /// A file that the machine could not read.
 pub fn unreadable(error: io::Error) -> Fault {
