@@ -20,8 +20,14 @@ pub mod schema;
 pub mod status;
 pub mod window;
 
-use crate::cli::{exit::Exit, later::Later, logging::RunSpan, output::complain};
+use crate::cli::{
+    exit::{Exit, Stop},
+    later::Later,
+    logging::RunSpan,
+    output::complain,
+};
 use crate::config::{self, ConfigFault, LogFormat, Options};
+use crate::crash::{Crash, Point};
 use clap::{Parser, Subcommand};
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
@@ -140,9 +146,30 @@ impl Global {
         Ok((options, span))
     }
 
+    /// The crash point that `NAVETTE_CRASH` arms: for tests, which kill the real program there.
+    ///
+    /// # Errors
+    /// `Stop`, which ends the program with 2, for a name that is none.
+    pub fn crash(&self) -> anyhow::Result<Crash> {
+        armed(std::env::var(CRASH).ok().as_deref())
+    }
+
     /// Starts the log of a command that needs no configuration.
     pub fn start(&self) -> RunSpan {
         logging::start(LogFormat::Text)
+    }
+}
+
+/// The variable that arms a crash point.
+const CRASH: &str = "NAVETTE_CRASH";
+
+fn armed(point: Option<&str>) -> anyhow::Result<Crash> {
+    match point {
+        None | Some("") => Ok(Crash::off()),
+        Some(name) => match Point::of_name(name) {
+            Some(point) => Ok(Crash::kill_at(point)),
+            None => Err(Stop::usage(format!("{CRASH}: no crash point is called {name}")).into()),
+        },
     }
 }
 
@@ -220,6 +247,16 @@ mod tests {
         let mut missing = Vec::new();
         walk(&Cli::command(), "navette", &mut missing);
         assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn a_crash_point_is_armed_by_its_name() {
+        assert!(armed(None).is_ok() && armed(Some("")).is_ok());
+        for point in Point::ALL {
+            assert!(armed(Some(point.name())).is_ok());
+        }
+        let fault = armed(Some("lot-lost")).err().unwrap();
+        assert_eq!(Exit::of_error(&fault), Exit::Usage);
     }
 
     fn walk(command: &clap::Command, path: &str, missing: &mut Vec<String>) {

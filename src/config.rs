@@ -10,7 +10,7 @@ pub mod values;
 
 use crate::config::{
     reader::Reader,
-    secret::SecretFile,
+    secret::{SecretFault, SecretFile},
     values::{PathTemplate, UrlTemplate},
 };
 use crate::domain::{
@@ -19,6 +19,7 @@ use crate::domain::{
     time::TimeOfDay,
 };
 use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
 use std::{
     fmt, fs,
     io::Read,
@@ -117,7 +118,7 @@ pub struct HttpLink {
     pub token: Option<SecretFile>,
     /// Certificate and key of mutual TLS.
     pub identity: Option<Identity>,
-    /// Certificates of the authorities to trust instead of the system's.
+    /// Certificates of the authorities to trust beside the system's.
     pub roots: Option<PathBuf>,
 }
 
@@ -128,6 +129,17 @@ pub struct Identity {
     pub certificate: SecretFile,
     /// The key.
     pub key: SecretFile,
+}
+
+impl Identity {
+    /// Certificate and key, one after the other, as PEM.
+    ///
+    /// # Errors
+    /// When one of the two files cannot be read.
+    pub fn read_pem(&self) -> Result<SecretString, SecretFault> {
+        let (certificate, key) = (self.certificate.read()?, self.key.read()?);
+        Ok(SecretString::from(format!("{}\n{}\n", certificate.expose_secret(), key.expose_secret())))
+    }
 }
 
 /// `[siecle]`.
@@ -438,6 +450,18 @@ zone = "Mars/Olympus"
     #[case::transport(&LEAST.replace("[siecle]", "transport = \"ftp\"\n[siecle]"), &["navette.toml:3: teleservice.transport: must be \"http\" or \"directory\""])]
     fn a_fault_is_named(#[case] text: &str, #[case] expected: &[&str]) {
         check(text, expected);
+    }
+
+    #[test]
+    fn an_identity_is_the_certificate_and_then_the_key() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("certificate.pem"), "CERTIFICATE\n").unwrap();
+        fs::write(folder.path().join("key.pem"), "KEY").unwrap();
+        let file = |name: &str| SecretFile::new("siecle.client", &format!("./{name}.pem"), folder.path());
+        let identity = Identity { certificate: file("certificate"), key: file("key") };
+        assert_eq!(identity.read_pem().unwrap().expose_secret(), "CERTIFICATE\nKEY\n");
+        let without_key = Identity { certificate: file("certificate"), key: file("none") };
+        assert!(without_key.read_pem().unwrap_err().to_string().contains("none.pem cannot be read"));
     }
 
     #[test]
