@@ -67,6 +67,14 @@ pub struct ClosingFact {
     pub carried_at: Option<Timestamp>,
 }
 
+impl ClosingFact {
+    /// Whether its demands still have to be carried after that night, before the next slot.
+    fn waits_after(&self, night: &NightFact, next_slot_at: Timestamp, now: Timestamp) -> bool {
+        let to_come = now < self.first_council && self.first_council < next_slot_at;
+        to_come && night.last_attempt_at < self.read_at && self.carried_at.is_none()
+    }
+}
+
 /// A night that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Due {
@@ -104,25 +112,21 @@ pub fn due(zone: Zone, slot: TimeOfDay, ledger: &NightLedger, closings: &[Closin
             (retry_at(night) <= now).then_some(DueKind::Retry)?
         }
         Some(night @ NightFact { outcome: Some(NightOutcome::Ok), .. }) => {
-            let next_slot_at = slot_instant(zone, next_day(date), slot);
-            let uncarried = closings.iter().any(|closing| {
-                let to_come = now < closing.first_council && closing.first_council < next_slot_at;
-                to_come && night.last_attempt_at < closing.read_at && closing.carried_at.is_none()
-            });
-            (uncarried && extra_retry_at(ledger).is_none_or(|at| at <= now)).then_some(DueKind::AfterClosing)?
+            let waits = closings.iter().any(|closing| closing.waits_after(night, next_slot(zone, slot, now), now));
+            (waits && extra_retry_at(ledger).is_none_or(|at| at <= now)).then_some(DueKind::AfterClosing)?
         }
     };
     Some(Due { date, slot_at, kind })
 }
 
-/// The next instant after `now` at which `due` may answer otherwise on the same ledger.
-pub fn next(zone: Zone, slot: TimeOfDay, ledger: &NightLedger, now: Timestamp) -> Timestamp {
+/// The next instant after `now` at which `due` may answer otherwise on the same ledger and closings.
+pub fn next(zone: Zone, slot: TimeOfDay, ledger: &NightLedger, closings: &[ClosingFact], now: Timestamp) -> Timestamp {
     let (date, _) = latest_slot(zone, slot, now);
-    let next_slot_at = slot_instant(zone, next_day(date), slot);
     let night = ledger.nights.get(&date);
     let retry = night.filter(|night| night.outcome == Some(NightOutcome::Failed)).map(retry_at);
-    let waits = [retry, extra_retry_at(ledger)].into_iter().flatten().filter(|at| now < *at);
-    waits.fold(next_slot_at, Timestamp::min)
+    let extra = extra_retry_at(ledger).filter(|_| closings.iter().any(|closing| closing.carried_at.is_none()));
+    let waits = [retry, extra].into_iter().flatten().filter(|at| now < *at);
+    waits.fold(next_slot(zone, slot, now), Timestamp::min)
 }
 
 /// The latest slot at or before `now`, with its civil date.
@@ -149,3 +153,6 @@ fn retry_at(night: &NightFact) -> Timestamp {
 fn extra_retry_at(ledger: &NightLedger) -> Option<Timestamp> {
     ledger.extra.as_ref().filter(|extra| extra.outcome == Some(NightOutcome::Failed)).map(retry_at)
 }
+
+#[cfg(test)]
+mod tests;

@@ -116,7 +116,7 @@ impl Facts {
             }),
             self.division_lacking(now).map(|divisions| {
                 let todo = format!(
-                    "Aucun conseil n'est prévu pour {} : ajoutez-le au calendrier avec « navette calendar load ».",
+                    "Aucun conseil n'est prévu pour {} : complétez le calendrier avec « navette calendar load ».",
                     listed(&divisions)
                 );
                 (AlertCode::DivisionWithoutCouncil, todo)
@@ -124,7 +124,7 @@ impl Facts {
             self.far().excessive_skew_ms().map(|skew_ms| {
                 let todo = format!(
                     "L'horloge de cette machine s'écarte de {} s de celle d'un service : remettez-la à l'heure, \
-                     sinon rien n'ouvre ni n'est importé.",
+                     car d'ici là rien ne s'ouvre et aucune réponse n'est prise.",
                     skew_ms.unsigned_abs() / 1_000
                 );
                 (AlertCode::Clock, todo)

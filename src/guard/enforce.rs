@@ -50,13 +50,14 @@ pub fn enforce(facts: &Facts, now: Timestamp) -> Option<Duty> {
     closing(facts, now).or_else(|| opening(facts, now))
 }
 
-/// What a person's opening at `at` counts as, by the facts before it; nothing while there is no calendar.
-pub fn judge(facts_before: &Facts, at: Timestamp) -> Option<Judgement> {
-    let calendar = facts_before.calendar()?;
+/// What a person's opening at `at` counts as, by the facts before it. Ask only once there is a calendar: without one
+/// nothing is known, and what is not known is refused.
+pub fn judge(facts_before: &Facts, at: Timestamp) -> Judgement {
+    let Some(calendar) = facts_before.calendar() else { return Judgement::Refused };
     // Saying what already is changes nothing.
     match facts_before.how() {
-        Some(How::Opening) => return Some(Judgement::Opening),
-        Some(How::Reopening) => return Some(Judgement::Reopening),
+        Some(How::Opening) => return Judgement::Opening,
+        Some(How::Reopening) => return Judgement::Reopening,
         Some(How::Refused | How::Unjudged) | None => (),
     }
     let (against, permitted) = if at < calendar.closing() {
@@ -64,10 +65,11 @@ pub fn judge(facts_before: &Facts, at: Timestamp) -> Option<Judgement> {
     } else {
         (Reopen.refusals(facts_before, at), Judgement::Reopening)
     };
-    Some(if against.is_empty() { permitted } else { Judgement::Refused })
+    if against.is_empty() { permitted } else { Judgement::Refused }
 }
 
-/// The judgements still to be recorded, by `seq`: each by what came before it, earlier judgements included.
+/// The judgements still to be recorded, by `seq`: each by what came before it, earlier judgements included. None while
+/// there is no calendar.
 pub fn judgements(
     key: CampaignKey,
     zone: Zone,
@@ -75,14 +77,18 @@ pub fn judgements(
     journal: &Journal,
     far: FarSide,
 ) -> Vec<(u64, Judgement)> {
-    let mut before = Journal { windows: Vec::new(), ..journal.clone() };
     let mut new = Vec::new();
+    if calendar.is_none() {
+        return new;
+    }
+    let mut before = Journal { windows: Vec::new(), ..journal.clone() };
     for event in &journal.windows {
         let mut event = *event;
         if event.open && event.by == By::Person && event.judged.is_none() {
             let facts = Facts::fold(key, zone, calendar.cloned(), &before, far);
-            event.judged = judge(&facts, event.at);
-            new.extend(event.judged.map(|judgement| (event.seq, judgement)));
+            let judgement = judge(&facts, event.at);
+            event.judged = Some(judgement);
+            new.push((event.seq, judgement));
         }
         before.windows.push(event);
     }
