@@ -41,3 +41,53 @@ impl Nomenclature {
 fn significant(code: &MefCode) -> &str {
     code.as_str().get(..SIGNIFICANT_DIGITS).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Nomenclature;
+    use crate::domain::{
+        demand::{Choice, Choices, Formation},
+        school::Level,
+        track::{MefCode, Status, Track},
+    };
+    use rstest::rstest;
+
+    fn mef(digits: &str) -> MefCode {
+        MefCode::parse(digits).unwrap()
+    }
+
+    fn vocational(track: Track, code: Option<&str>) -> Choices {
+        let formation = Formation { label: "Bois".to_owned(), code: code.map(mef), status: Status::School };
+        let plain = Choice::new(Track::SecondeGt, None).unwrap();
+        let choice = Choice::new(track, Some(formation)).unwrap();
+        Choices::new(Level::Troisieme, vec![plain, choice]).unwrap()
+    }
+
+    #[rstest]
+    #[case(Track::SecondePro, Some("2470000001"), false)]
+    #[case(Track::SecondePro, Some("24700000019"), false)]
+    #[case(Track::SecondePro, None, false)]
+    #[case(Track::Cap, Some("2470000001"), true)]
+    #[case(Track::Cap, Some("24000000021"), false)]
+    #[case(Track::SecondePro, Some("2400000002"), true)]
+    #[case(Track::Cap, Some("2500000003"), true)]
+    #[case(Track::Cap, Some("9999999999"), true)]
+    fn codes_that_do_not_fit_their_track(#[case] track: Track, #[case] code: Option<&str>, #[case] misfits: bool) {
+        let nomenclature = Nomenclature::new([
+            (mef("2470000001"), Some(Track::SecondePro)),
+            (mef("24000000027"), Some(Track::Cap)),
+            (mef("2500000003"), None),
+        ]);
+        let choices = vocational(track, code);
+        assert_eq!(nomenclature.misfit(&choices).map(MefCode::as_str), code.filter(|_| misfits));
+    }
+
+    #[rstest]
+    #[case("2381", Some(Track::SecondePro))]
+    #[case("2311", Some(Track::Cap))]
+    #[case("2321", Some(Track::Cap))]
+    #[case("2211", None)]
+    fn classes(#[case] class: &str, #[case] track: Option<Track>) {
+        assert_eq!(Nomenclature::track_of_mefstat4(class), track);
+    }
+}

@@ -105,3 +105,71 @@ fn of_status(status: u16, problem: Option<&Problem>, after_s: Option<u64>) -> Ou
         (_, None) => refused(format!("HTTP_{status}"), ""),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Answer, Outcome, Problem, judge, judge_repeatable};
+    use rstest::rstest;
+
+    fn technical() -> Option<Problem> {
+        Some(Problem::Technical { code: "BASE".to_owned(), detail: "panne".to_owned() })
+    }
+
+    fn business() -> Option<Problem> {
+        Some(Problem::Business { code: "ANNEE".to_owned(), detail: "autre année".to_owned() })
+    }
+
+    fn status(code: u16, problem: Option<Problem>) -> Answer {
+        Answer::Status { code, problem, retry_after_s: Some(7) }
+    }
+
+    fn short(outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Delivered => "delivered".to_owned(),
+            Outcome::Refused { code, detail, set_up } => format!("refused {code} {detail} {set_up}"),
+            Outcome::TryAgain { after_s } => format!("again {after_s:?}"),
+            Outcome::InDoubt { why } => format!("doubt {why}"),
+        }
+    }
+
+    #[rstest]
+    #[case(200, None, "delivered")]
+    #[case(202, None, "delivered")]
+    #[case(299, None, "delivered")]
+    #[case(202, technical(), "delivered")]
+    #[case(400, None, "refused HTTP_400  false")]
+    #[case(401, None, "refused HTTP_401  true")]
+    #[case(403, technical(), "refused BASE panne true")]
+    #[case(404, None, "refused HTTP_404  false")]
+    #[case(413, None, "refused HTTP_413  false")]
+    #[case(422, technical(), "refused BASE panne false")]
+    #[case(409, None, "refused HTTP_409  false")]
+    #[case(301, None, "refused HTTP_301  false")]
+    #[case(410, None, "refused HTTP_410  false")]
+    #[case(199, None, "refused HTTP_199  false")]
+    #[case(408, None, "again Some(7)")]
+    #[case(425, None, "again Some(7)")]
+    #[case(429, technical(), "again Some(7)")]
+    #[case(500, technical(), "again Some(7)")]
+    #[case(503, None, "again Some(7)")]
+    #[case(599, None, "again Some(7)")]
+    #[case(600, None, "refused HTTP_600  false")]
+    // Whatever the status, a business problem is final.
+    #[case(500, business(), "refused ANNEE autre année false")]
+    #[case(429, business(), "refused ANNEE autre année false")]
+    #[case(200, business(), "refused ANNEE autre année false")]
+    #[case(403, business(), "refused ANNEE autre année true")]
+    fn statuses(#[case] code: u16, #[case] problem: Option<Problem>, #[case] expected: &str) {
+        assert_eq!(short(&judge(&status(code, problem.clone()))), expected);
+        assert_eq!(short(&judge_repeatable(&status(code, problem))), expected);
+    }
+
+    #[rstest]
+    #[case(Answer::NotSent { why: "refusée".to_owned() }, "again None", "again None")]
+    #[case(Answer::Broken { why: "coupée".to_owned() }, "doubt coupée", "again None")]
+    #[case(Answer::Unusable { why: "empreinte".to_owned() }, "doubt empreinte", "again None")]
+    fn no_answer(#[case] answer: Answer, #[case] lot: &str, #[case] repeatable: &str) {
+        assert_eq!(short(&judge(&answer)), lot);
+        assert_eq!(short(&judge_repeatable(&answer)), repeatable);
+    }
+}

@@ -98,3 +98,85 @@ impl Thresholds {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Gate, Loss, PlanDigest, Thresholds};
+    use crate::domain::pupil::PupilId;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    fn loss(touched: i64, of: u32) -> Loss {
+        Loss::new((0..touched).map(|id| (PupilId(id), 1)).collect(), of)
+    }
+
+    #[rstest]
+    // The floor alone holds nothing: five of five may go, six may not.
+    #[case(5, 5, false)]
+    #[case(6, 6, true)]
+    // Exactly 20 % may go, a pupil more may not.
+    #[case(6, 30, false)]
+    #[case(6, 29, true)]
+    #[case(7, 30, true)]
+    #[case(0, 0, false)]
+    #[case(6, 0, true)]
+    fn edges(#[case] touched: i64, #[case] of: u32, #[case] held: bool) {
+        let loss = loss(touched, of);
+        let expected = if held { Gate::Held(loss.clone()) } else { Gate::Pass };
+        assert_eq!(Thresholds::default().judge(loss, None), expected);
+    }
+
+    #[test]
+    fn the_configuration_moves_both_edges() {
+        let strict = Thresholds { vanish_percent: 0, vanish_floor: 0 };
+        assert_eq!(strict.judge(loss(1, 1000), None), Gate::Held(loss(1, 1000)));
+        let lax = Thresholds { vanish_percent: 100, vanish_floor: 0 };
+        assert_eq!(lax.judge(loss(50, 50), None), Gate::Pass);
+    }
+
+    #[test]
+    fn an_approval_lets_exactly_its_plan_through() {
+        let loss = loss(6, 6);
+        let other = Loss::new(loss.pupils.iter().map(|(pupil, _)| (*pupil, 2)).collect(), 6);
+        assert_eq!(Thresholds::default().judge(loss.clone(), Some(loss.digest)), Gate::Approved);
+        assert_eq!(Thresholds::default().judge(loss.clone(), Some(other.digest)), Gate::Held(loss));
+    }
+
+    #[test]
+    fn an_approval_is_not_used_up_by_what_needs_none() {
+        let loss = loss(5, 5);
+        assert_eq!(Thresholds::default().judge(loss.clone(), Some(loss.digest)), Gate::Pass);
+    }
+
+    #[test]
+    fn the_digest_is_of_the_sorted_pupils_and_versions_alone() {
+        let (a, b) = ((PupilId(9), 1), (PupilId(100), 12));
+        let loss = Loss::new(vec![b, a], 7);
+        assert_eq!(loss.pupils, [a, b]);
+        assert_eq!(loss.digest, Loss::new(vec![a, b], 8).digest);
+        // printf '9 1\n100 12\n' | sha256sum
+        let expected = "0fcd862fb3da848420712fe8b24943514938528feeaf80520174e36f653cae11";
+        assert_eq!(loss.digest.to_string(), expected);
+        assert_eq!(format!("{:?}", loss.digest), expected);
+    }
+
+    #[rstest]
+    #[case(&"0".repeat(64), Some([0; 32]))]
+    #[case(&"fF".repeat(32), Some([255; 32]))]
+    #[case(&"a1".repeat(32), Some([0xa1; 32]))]
+    #[case(&"a".repeat(63), None)]
+    #[case(&"a".repeat(65), None)]
+    #[case(&"a".repeat(66), None)]
+    #[case(&"g".repeat(64), None)]
+    #[case("", None)]
+    fn digests_are_read(#[case] text: &str, #[case] expected: Option<[u8; 32]>) {
+        assert_eq!(PlanDigest::parse(text), expected.map(PlanDigest));
+    }
+
+    proptest! {
+        #[test]
+        fn a_digest_reads_back(bytes in any::<[u8; 32]>()) {
+            prop_assert_eq!(PlanDigest::parse(&PlanDigest(bytes).to_string()), Some(PlanDigest(bytes)));
+        }
+    }
+}
