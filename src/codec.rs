@@ -1,8 +1,13 @@
 //! Bytes and values: the files of the exchange with Siècle and the JSON of the téléservice. What the values mean, and
 //! where the bytes go, is not here.
 
+pub mod check;
 pub mod csv;
+pub mod encoding;
 pub mod envelope;
+pub mod formula;
+pub mod json;
+pub mod strict;
 pub mod xml;
 
 use crate::domain::{
@@ -10,7 +15,7 @@ use crate::domain::{
     response::{RawResponse, ResponseHead},
     time::Zone,
 };
-use std::fmt;
+use std::{borrow::Cow, fmt, io};
 
 pub use crate::codec::envelope::ExchangeFile;
 
@@ -19,6 +24,9 @@ pub const SCHEMAS: &[(&str, &str)] = &[
     ("demandes", xml::demands::SCHEMA),
     ("reponses", xml::responses::SCHEMA),
     ("compte-rendu", xml::receipts::SCHEMA),
+    ("demandes-csv", csv::demands::SCHEMA),
+    ("reponses-csv", csv::responses::SCHEMA),
+    ("evenement", json::EVENT_SCHEMA),
 ];
 
 /// What is wrong with a file that was read, where, and what to do about it.
@@ -57,6 +65,9 @@ pub enum WriteFault {
     /// What was written is refused by our own reader.
     #[error("the file just written is refused by our own reader: {0}")]
     Unreadable(Fault),
+    /// The machine failed while a file was written.
+    #[error("the file cannot be written ({0})")]
+    Output(io::ErrorKind),
     /// What was written reads back as something else.
     #[error("the file just written reads back as something else: nothing was published")]
     Differs,
@@ -71,12 +82,20 @@ pub type Report<'a> = &'a mut dyn FnMut(Fault);
 /// `WriteFault` when a CSV's encoding cannot carry it, or when it does not read back as it is.
 pub fn encode_lot(lot: &Lot, format: Format, encoding: Encoding) -> Result<ExchangeFile, WriteFault> {
     let name = FileName { key: lot.head.key, document: Document::Demands, number: lot.head.number, format };
-    let bytes = match format {
-        Format::Xml => xml::demands::encode(lot, encoding),
-        Format::Csv => csv::demands::encode(lot, encoding)?,
+    let (bytes, read, told) = match format {
+        Format::Xml => {
+            let bytes = xml::demands::encode(lot, encoding);
+            let read = xml::demands::decode(name, &bytes);
+            (bytes, read, Cow::Borrowed(lot))
+        }
+        Format::Csv => {
+            let bytes = csv::demands::encode(lot, encoding)?;
+            let read = csv::demands::decode_in(name, &bytes, csv::charset_written(encoding));
+            (bytes, read, Cow::Owned(csv::demands::as_told(lot)))
+        }
     };
-    match decode_lot(name, &bytes) {
-        Ok(read) if envelope::same_lot(lot, &read) => Ok(ExchangeFile::new(name, bytes)),
+    match read {
+        Ok(read) if envelope::same_lot(&told, &read) => Ok(ExchangeFile::new(name, bytes)),
         Ok(_) => Err(WriteFault::Differs),
         Err(fault) => Err(WriteFault::Unreadable(fault)),
     }
@@ -105,11 +124,19 @@ pub fn encode_responses(
     encoding: Encoding,
 ) -> Result<ExchangeFile, WriteFault> {
     let name = FileName { key: head.key, document: Document::Responses, number: head.number, format };
-    let bytes = match format {
-        Format::Xml => xml::responses::encode(head, zone, rows, encoding),
-        Format::Csv => csv::responses::encode(head, zone, rows, encoding)?,
+    let (bytes, read) = match format {
+        Format::Xml => {
+            let bytes = xml::responses::encode(head, zone, rows, encoding);
+            let read = xml::responses::decode(name, &bytes);
+            (bytes, read)
+        }
+        Format::Csv => {
+            let bytes = csv::responses::encode(head, zone, rows, encoding)?;
+            let read = csv::responses::decode_in(name, &bytes, csv::charset_written(encoding));
+            (bytes, read)
+        }
     };
-    match decode_responses(name, &bytes) {
+    match read {
         Ok((read, read_rows)) if envelope::same_responses(format, (head, rows), (&read, &read_rows)) => {
             Ok(ExchangeFile::new(name, bytes))
         }
@@ -150,3 +177,6 @@ pub fn encode_receipt(receipt: &Receipt, zone: Zone, encoding: Encoding) -> Resu
 pub fn decode_receipt(name: FileName, bytes: &[u8]) -> Result<Receipt, Fault> {
     xml::receipts::decode(name, bytes)
 }
+
+#[cfg(test)]
+mod tests;

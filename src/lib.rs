@@ -10,6 +10,7 @@ pub mod clock;
 pub mod crash;
 
 pub mod codec;
+pub mod files;
 pub mod plan;
 
 pub mod store;
