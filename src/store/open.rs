@@ -34,6 +34,9 @@ const FILE_MODE: u32 = 0o600;
 /// Owner only.
 const FOLDER_MODE: u32 = 0o700;
 
+/// Migrations are run, not marked as run.
+const MARKS_ONLY: bool = false;
+
 static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
@@ -112,7 +115,9 @@ async fn open_server(url: &str) -> Result<Engine, StoreError> {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_with(options)
         .await?;
-    POSTGRES.run(&pool).await?;
+    let mut connection = pool.acquire().await?;
+    POSTGRES.run_direct(None, &mut *connection, MARKS_ONLY).await?;
+    drop(connection);
     Ok(Engine::Postgres(pool))
 }
 
@@ -165,7 +170,7 @@ fn one_connection() -> PoolOptions<sqlx::Sqlite> {
 /// All migrations that are missing, in one transaction: a crash leaves the old shape or the new one.
 async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     let mut open = writer.begin_with("BEGIN IMMEDIATE").await?;
-    SQLITE.run(&mut *open).await?;
+    SQLITE.run_direct(None, &mut *open, MARKS_ONLY).await?;
     open.commit().await?;
     Ok(())
 }
@@ -173,4 +178,152 @@ async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
 fn fault_at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::File { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::crash::{Crash, Point};
+    use crate::store::db::Engine;
+    use crate::store::open::*;
+    use crate::store::test_support::{arrives, dump, file, memory, noon, read, school, url};
+    use crate::store::{feed, journal};
+    use rstest::rstest;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    #[rstest]
+    #[case("sqlite:/var/lib/navette.db", Some("/var/lib/navette.db"))]
+    #[case("sqlite:///var/lib/navette.db", Some("/var/lib/navette.db"))]
+    #[case("sqlite:navette.db?mode=rwc", Some("navette.db"))]
+    #[case("sqlite:", None)]
+    #[case("mysql://host/navette", None)]
+    fn a_file_is_named_by_its_url(#[case] url: &str, #[case] expected: Option<&str>) {
+        assert_eq!(file_of(url), expected.map(PathBuf::from));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_url_of_ours_is_refused() {
+        assert!(matches!(Store::open("mysql://host/navette", Crash::off()).await, Err(StoreError::Url)));
+    }
+
+    #[tokio::test]
+    async fn only_the_owner_reads_the_files() {
+        let (folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let own = folder.path().join("own");
+        assert_eq!(mode(&own), 0o700);
+        let names: Vec<PathBuf> = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(names.len() > 1, "the write-ahead log lies beside the database");
+        assert!(names.iter().all(|path| mode(path) == 0o600));
+    }
+
+    #[tokio::test]
+    async fn a_database_with_rows_opens_again_and_keeps_them() {
+        let (folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        let before = dump(&store).await;
+        store.close().await;
+        let again = Store::open(&url(&folder), Crash::off()).await.unwrap();
+        assert_eq!(dump(&again).await, before);
+        assert_eq!(again.integrity().await.unwrap(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn many_may_open_and_write_at_once() {
+        let (folder, first) = file(Crash::off()).await;
+        let mut tasks = Vec::new();
+        for process in 0..6 {
+            let url = url(&folder);
+            tasks.push(tokio::spawn(async move {
+                let store = Store::open(&url, Crash::off()).await.unwrap();
+                for round in 0..20 {
+                    let mut tx = store.write().await.unwrap();
+                    let before = tx.number("SELECT COUNT(*) FROM journal", Vec::new()).await.unwrap();
+                    journal::write(&mut tx, None, "test", &format!("{process} {round} {before}"), None, noon())
+                        .await
+                        .unwrap();
+                    tx.commit(Point::Settled).await.unwrap();
+                    let mut tx = store.read().await.unwrap();
+                    assert!(journal::list(&mut tx, None).await.unwrap().len() > usize::try_from(before).unwrap());
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        // Each saw all that was written before it: nobody wrote on the strength of an older state.
+        let mut tx = first.read().await.unwrap();
+        let entries = journal::list(&mut tx, None).await.unwrap();
+        let seen = entries.iter().map(|entry| entry.text.rsplit(' ').next().unwrap().parse::<usize>().unwrap());
+        assert_eq!(seen.collect::<Vec<_>>(), (0..120).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write_a_file() {
+        let (_folder, store) = file(Crash::off()).await;
+        let mut tx = store.read().await.unwrap();
+        assert!(journal::write(&mut tx, None, "test", "", None, noon()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_dropped_is_rolled_back_and_what_died_after_its_commit_stays() {
+        let crash = Crash::counting();
+        let (_folder, store) = file(crash.clone()).await;
+        let mut tx = store.write().await.unwrap();
+        feed::ensure(&mut tx, school()).await.unwrap();
+        drop(tx);
+        let mut tx = store.write().await.unwrap();
+        assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 0);
+        feed::ensure(&mut tx, school()).await.unwrap();
+        crash.arm(Point::FeedApplied, 1);
+        tokio::select! {
+            _ = tx.commit(Point::FeedApplied) => panic!("it passed the point"),
+            () = crash.died() => (),
+        }
+        crash.disarm();
+        let mut tx = store.write().await.unwrap();
+        assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn damage_is_told() {
+        let store = memory().await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
+        let Engine::Sqlite { writer, .. } = &store.engine else { panic!("not SQLite") };
+        for sql in ["PRAGMA foreign_keys = off", "INSERT INTO council VALUES ('0380001V', 2019, '3E', 'X', '3 A', 0)"] {
+            sqlx::query(sql).execute(writer).await.unwrap();
+        }
+        let faults = store.integrity().await.unwrap();
+        assert_eq!(faults, ["a row of table council refers to a row that is missing"]);
+    }
+
+    #[tokio::test]
+    async fn a_copy_holds_what_the_database_held() {
+        let (folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        let target = folder.path().join("copy.db");
+        store.backup(&target).await.unwrap();
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
+        let copy = Store::open(&format!("sqlite:{}", target.display()), Crash::off()).await.unwrap();
+        assert_eq!(dump(&copy).await, dump(&store).await);
+        assert!(matches!(store.backup(&target).await, Err(StoreError::File { .. })), "a copy replaces nothing");
+    }
+
+    #[test]
+    fn both_engines_have_the_same_migrations() {
+        let changed = [
+            (" INTEGER PRIMARY KEY", " BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY"),
+            (" INTEGER", " BIGINT"),
+            (" BLOB", " BYTEA"),
+            ("\n) STRICT;", "\n);"),
+        ];
+        let migrations = |migrator: &Migrator| -> Vec<(i64, String)> {
+            migrator.iter().map(|it| (it.version, it.sql.as_str().to_owned())).collect()
+        };
+        let expected = migrations(&SQLITE)
+            .into_iter()
+            .map(|(version, sql)| (version, changed.iter().fold(sql, |sql, (from, to)| sql.replace(from, to))));
+        assert_eq!(expected.collect::<Vec<_>>(), migrations(&POSTGRES));
+    }
 }

@@ -15,3 +15,17 @@ pub async fn pupil_key(tx: &mut Tx, fresh: [u8; 32]) -> Result<[u8; 32], StoreEr
     let row = tx.row("SELECT value FROM secret WHERE name = $1", values![PUPIL_KEY]).await?;
     row.ok_or(StoreError::Damaged("a secret is missing"))?.cells().digest()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::secrets::pupil_key;
+    use crate::store::test_support::memory;
+
+    #[tokio::test]
+    async fn the_first_key_is_kept() {
+        let store = memory().await;
+        let mut tx = store.write().await.unwrap();
+        assert_eq!(pupil_key(&mut tx, [1; 32]).await.unwrap(), [1; 32]);
+        assert_eq!(pupil_key(&mut tx, [2; 32]).await.unwrap(), [1; 32]);
+    }
+}

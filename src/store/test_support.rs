@@ -1,6 +1,7 @@
 //! What the store's tests share: databases, a school and its feed, leases, permits that the guard gives.
 
 use crate::check::events::{self, Change, Context};
+use crate::check::responses::Checked;
 use crate::codec::envelope::ExchangeFile;
 use crate::crash::{Crash, Point};
 use crate::domain::{
@@ -13,7 +14,7 @@ use crate::domain::{
     time::{Timestamp, Zone, parse_date},
     track::Track,
 };
-use crate::guard::{Action, Facts, FarSide, LoadCalendar, Permit, Policy, Verdict, decide};
+use crate::guard::{Action, Facts, FarSide, Import, LoadCalendar, Permit, Policy, Verdict, decide};
 use crate::plan::demands::{Difference, Planned};
 use crate::store::{
     Store, campaigns, feed,
@@ -279,4 +280,28 @@ pub async fn dump(store: &Store) -> BTreeMap<&'static str, i64> {
         counts.insert(table, tx.number(sql, Vec::new()).await.unwrap());
     }
     counts
+}
+
+/// Takes a file of these responses, each of them new or changed.
+pub async fn import(store: &Store, number: u32, list: Vec<Response>, now: Timestamp) {
+    let permit = permit_import(store, now).await;
+    let count = u32::try_from(list.len()).unwrap();
+    let received = list.iter().map(|response| response.pupil).collect();
+    let latest_entered_at = list.iter().map(|response| response.entered_at).max();
+    let checked = Checked { apply: list, received, latest_entered_at, ..Checked::default() };
+    let mut tx = store.write().await.unwrap();
+    let digest = [u8::try_from(number).unwrap(); 32];
+    responses::import(&mut tx, None, permit, &response_head(number, count), digest, &checked, now).await.unwrap();
+    tx.commit(Point::ResponsesImported).await.unwrap();
+}
+
+/// Leave to import, of a campaign that has a calendar by now.
+pub async fn permit_import(store: &Store, now: Timestamp) -> Permit<Import> {
+    let mut tx = store.read().await.unwrap();
+    let known = campaigns::calendar(&mut tx, key()).await.unwrap().is_some();
+    drop(tx);
+    if !known {
+        load_calendar(store, at("2020-05-04 08:00")).await;
+    }
+    permit(store, Import, now).await
 }
