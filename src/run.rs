@@ -31,8 +31,7 @@ use crate::{
     store::{
         anomalies, campaigns,
         lease::{self, Lease},
-        ledger,
-        responses as held,
+        ledger, responses as held,
     },
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -252,6 +251,9 @@ async fn leased(
             return Ok(());
         }
     };
+    if let Some(due) = &due {
+        night::begin(ctx, &lease, due, now).await?;
+    }
     let beat = night::Heartbeat::start(ctx, &lease);
     steps(ctx, served, &lease, order, far, now, done).await?;
     night::end(ctx, &lease, due, done, now).await?;

@@ -5,7 +5,7 @@ use crate::{
     crash::Point,
     domain::{campaign::CampaignKey, order::Motive, time::Timestamp},
     guard::{
-        self, CalendarChange, Close, Derogation, FarSide, Facts, LoadCalendar, Open, Refusal, Reopen, Verdict,
+        self, CalendarChange, Close, Derogation, Facts, FarSide, LoadCalendar, Open, Refusal, Reopen, Verdict,
         WindowAction, verdict::Why,
     },
     run::{

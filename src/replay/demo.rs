@@ -48,7 +48,9 @@ impl Timeline {
     /// The lines of one happening; none for what nobody would tell.
     pub fn tell(&self, happening: &Happening<'_>) -> Vec<String> {
         match happening {
-            Happening::Step(step, played) => told(step, played).map(|said| self.line(step.at, &said)).into_iter().collect(),
+            Happening::Step(step, played) => {
+                told(step, played).map(|said| self.line(step.at, &said)).into_iter().collect()
+            }
             Happening::Tick(now, summary) => {
                 let said = summary.schools.values().flat_map(done);
                 said.map(|said| self.line(*now, &said)).collect()
@@ -74,7 +76,9 @@ fn told(step: &Step, played: &Played) -> Option<String> {
         }
         Action::Logout(who) => format!("{} se déconnecte : récapitulatifs aux deux représentants (R13)", who.by),
         Action::Acknowledge(who) => format!("{} accuse réception de l'avis pour {}", who.by, who.pupil),
-        Action::Reply { who, accept } if accept.is_empty() => format!("{} signifie son désaccord pour {}", who.by, who.pupil),
+        Action::Reply { who, accept } if accept.is_empty() => {
+            format!("{} signifie son désaccord pour {}", who.by, who.pupil)
+        }
         Action::Reply { who, accept } => {
             let voies: Vec<&str> = accept.iter().map(|track| track.label()).collect();
             format!("{} accepte pour {} : {}", who.by, who.pupil, voies.join(", "))

@@ -152,7 +152,9 @@ impl<'d> Section<'d> {
         for (name, value) in table {
             match read(value.get_ref()) {
                 Some(read) => _ = map.insert(name.get_ref().to_string(), read),
-                None => self.faults.at(value.span().start, format!("{}: `{key}.{}` is not right", self.what, name.get_ref())),
+                None => self
+                    .faults
+                    .at(value.span().start, format!("{}: `{key}.{}` is not right", self.what, name.get_ref())),
             }
         }
         Some(map)

@@ -66,7 +66,9 @@ fn pupils(
     let key = key.ok_or_else(|| StageFault::SetUp("`phase` is missing in an `expect` of pupils".to_owned()))?;
     for (name, wanted) in &expected.siecle {
         match stage.names.pupil(name) {
-            Some((_, pupil)) => compare(&format!("siecle.{name}"), wanted, &hold(&stage.siecle).version(key, pupil), said),
+            Some((_, pupil)) => {
+                compare(&format!("siecle.{name}"), wanted, &hold(&stage.siecle).version(key, pupil), said)
+            }
             None => said.push(format!("siecle.{name}: no pupil has this name")),
         }
     }

@@ -145,7 +145,13 @@ fn school(section: &Section<'_>) -> Option<SchoolSpec> {
     }
     section.finish();
     let uai = uai?;
-    Some(SchoolSpec { uai, name: name.unwrap_or_else(|| uai.to_string()), zone: zone.unwrap_or_else(|| uai.zone()), level: level?, pupils })
+    Some(SchoolSpec {
+        uai,
+        name: name.unwrap_or_else(|| uai.to_string()),
+        zone: zone.unwrap_or_else(|| uai.zone()),
+        level: level?,
+        pupils,
+    })
 }
 
 /// A synthetic pupil: `3b-001`, with representatives `3b-001.1` and `3b-001.2`.
@@ -216,7 +222,9 @@ impl Times<'_, '_> {
         let councils = self.section.map("councils", |value| match value {
             DeValue::String(text) => Some(text.to_string()),
             DeValue::Datetime(time) => Some(time.to_string()),
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                None
+            }
         });
         let mut moved = BTreeMap::new();
         let mut civil = Ok(());

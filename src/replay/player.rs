@@ -240,7 +240,11 @@ impl Player<'_, '_> {
         while self.scenario.daemon && self.up && !self.dead {
             let now = self.stage.clock.now();
             let soon = self.ticked.filter(|at| now <= *at).map_or(now.ceil_minute(), |at| at.plus_s(MINUTE_S));
-            let next = if self.settled && !self.every_minute { self.named(now).await?.map(|at| at.max(soon)) } else { Some(soon) };
+            let next = if self.settled && !self.every_minute {
+                self.named(now).await?.map(|at| at.max(soon))
+            } else {
+                Some(soon)
+            };
             let Some(next) = next.filter(|next| *next <= until) else { break };
             self.stage.clock.set(next);
             self.tick(next).await?;

@@ -26,14 +26,8 @@ use crate::{
         world,
     },
     store::{Store, lease::Holder},
-    transport::{
-        directory::DirectoryOptions,
-        http::HttpOptions,
-        siecle::Siecle,
-        teleservice::Teleservice,
-    },
+    transport::{directory::DirectoryOptions, http::HttpOptions, siecle::Siecle, teleservice::Teleservice},
 };
-use tokio::sync::Mutex;
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
@@ -41,6 +35,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::sync::Mutex;
 
 /// How long a run waits for a receipt; it takes no simulated time.
 const RECEIPT_WAIT: Duration = Duration::from_secs(60);

@@ -88,7 +88,10 @@ pub async fn play(stage: &mut Stage, scenario: &Scenario, step: &Step) -> Result
             let served = at.served(stage)?;
             let (key, change) = (at.campaign(stage)?, change.clone());
             let derogation = derogation.as_ref().map(asked);
-            Played::answer(window::load(&stage.ctx, &served, key, change, derogation, at.now).await?, served.school.zone)
+            Played::answer(
+                window::load(&stage.ctx, &served, key, change, derogation, at.now).await?,
+                served.school.zone,
+            )
         }
         Action::Sync { named } => sync(stage, &at, *named).await,
         Action::Resync => {
@@ -194,7 +197,8 @@ fn families(stage: &mut Stage, at: &At<'_>) -> Result<Played, StageFault> {
             Played::entry(hold(&stage.teleservice).acknowledge(school, pupil, by, now))
         }
         Action::AcknowledgeAll => {
-            let level = stage.schools.get(&at.school).map(|spec| spec.level).ok_or_else(|| at.fault("no such school"))?;
+            let level =
+                stage.schools.get(&at.school).map(|spec| spec.level).ok_or_else(|| at.fault("no such school"))?;
             Played::entry(hold(&stage.teleservice).acknowledge_all(at.school, level, now))
         }
         Action::Reply { who, accept } => {
@@ -249,7 +253,10 @@ fn councils(stage: &Stage, at: &At<'_>) -> Result<Played, StageFault> {
         pupil,
         value: value.clone(),
         reason: reason.clone(),
-        proposals: proposals.iter().map(|(track, accepted)| (track.code().to_owned(), word(*accepted).to_owned())).collect(),
+        proposals: proposals
+            .iter()
+            .map(|(track, accepted)| (track.code().to_owned(), word(*accepted).to_owned()))
+            .collect(),
     };
     let entered = hold(&stage.siecle).respond(key, &council, at.now);
     Ok(entered.map_or_else(|fault| Played::word(&fault.to_string()), |_| Played::ok()))

@@ -1,17 +1,11 @@
 //! A scenario's report: what the stand-ins and the ledger hold at the end.
 
 use crate::{
-    domain::{
-        anomaly::Subject,
-        campaign::CampaignKey,
-        school::SchoolKey,
-    },
+    domain::{anomaly::Subject, campaign::CampaignKey, school::SchoolKey},
     guard::FarSide,
     nights::NightOutcome,
     replay::{
-        report::{
-            AnomalyReport, HeldReport, LotReport, MailReport, NightReport, Report, StepReport, WindowReport,
-        },
+        report::{AnomalyReport, HeldReport, LotReport, MailReport, NightReport, Report, StepReport, WindowReport},
         scenario::Scenario,
         stage::{Stage, StageFault},
     },

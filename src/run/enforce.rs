@@ -9,7 +9,7 @@ use crate::{
         time::Timestamp,
     },
     guard::{
-        self, By, Close, End, FarSide, Facts, Judgement, Open, OrderAction, Reopen, Verdict, WindowAction, WindowEvent,
+        self, By, Close, End, Facts, FarSide, Judgement, Open, OrderAction, Reopen, Verdict, WindowAction, WindowEvent,
     },
     run::{
         context::{Context, Served},
@@ -45,12 +45,7 @@ pub async fn enforce(ctx: &Context, served: &Served, far: FarSide, now: Timestam
 ///
 /// # Errors
 /// The store's.
-pub async fn judge_all(
-    ctx: &Context,
-    served: &Served,
-    far: FarSide,
-    now: Timestamp,
-) -> Result<(), StepError> {
+pub async fn judge_all(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<(), StepError> {
     let keys = campaigns::keys(&mut ctx.store.read().await?, served.school.key).await?;
     for key in keys {
         let journal = campaigns::journal(&mut ctx.store.read().await?, key).await?;
@@ -68,12 +63,7 @@ fn is_unjudged(event: &WindowEvent) -> bool {
 }
 
 /// One campaign: facts, verdict and intent in one writing transaction.
-async fn one(
-    ctx: &Context,
-    key: CampaignKey,
-    far: FarSide,
-    now: Timestamp,
-) -> Result<(), StepError> {
+async fn one(ctx: &Context, key: CampaignKey, far: FarSide, now: Timestamp) -> Result<(), StepError> {
     let mut tx = ctx.store.write().await?;
     judge(ctx, &mut tx, key, far, now).await?;
     let (facts, _) = facts::of(ctx, &mut tx, key, far).await?;
@@ -110,13 +100,7 @@ async fn intend<A: WindowAction>(
 }
 
 /// A person's opening is judged at its own instant, once, on what was known before it; where it is refused, `DERIVE`.
-async fn judge(
-    ctx: &Context,
-    tx: &mut Tx,
-    key: CampaignKey,
-    far: FarSide,
-    now: Timestamp,
-) -> Result<(), StepError> {
+async fn judge(ctx: &Context, tx: &mut Tx, key: CampaignKey, far: FarSide, now: Timestamp) -> Result<(), StepError> {
     let calendar = campaigns::calendar(tx, key).await?;
     let journal = campaigns::journal(tx, key).await?;
     for (seq, judgement) in guard::judgements(key, ctx.zone(key.school), calendar.as_ref(), &journal, far) {

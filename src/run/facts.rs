@@ -5,7 +5,7 @@ use crate::{
     guard::{
         self,
         action::{Open, Reopen},
-        facts::{FarSide, Facts, Journal, OrderAction},
+        facts::{Facts, FarSide, Journal, OrderAction},
         verdict::Verdict,
     },
     run::{

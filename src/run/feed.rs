@@ -85,7 +85,8 @@ async fn take_page(
     };
     let applied = apply_events(ctx, &mut tx, school, &cursor, &events, now, done).await?;
     if let Some(Stop::Hole { from, to }) = stop {
-        let anomaly = Anomaly { code: Code::Sequence, subject: Subject::Hole(from, to), at: now, detail: hole(from, to) };
+        let anomaly =
+            Anomaly { code: Code::Sequence, subject: Subject::Hole(from, to), at: now, detail: hole(from, to) };
         anomalies::raise(&mut tx, school, &anomaly).await?;
         feed::stop(&mut tx, school, Stop::Hole { from, to }, now).await?;
         done.stopped = stop.clone();

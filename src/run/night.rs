@@ -1,8 +1,8 @@
 //! Which night is due at a school, its record, the order of its campaigns, and the heartbeat of its lease.
 
 use crate::{
-    domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp},
     crash::Point,
+    domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp},
     guard::facts::FarSide,
     nights::{self, Due, DueKind, NightOutcome},
     run::{
@@ -35,6 +35,17 @@ pub async fn due(ctx: &Context, served: &Served, now: Timestamp) -> Result<Optio
     Ok(nights::due(served.school.zone, ctx.settings.slot, &nights, &closings, now))
 }
 
+/// Records that a night, or its extra run after a closing, begins.
+///
+/// # Errors
+/// The store's; a lost lease.
+pub async fn begin(ctx: &Context, lease: &Lease, due: &Due, now: Timestamp) -> Result<(), StepError> {
+    let mut tx = ctx.store.write().await?;
+    ledger::begin(&mut tx, lease, due.date, now).await?;
+    tx.commit(Point::NightRecorded).await?;
+    Ok(())
+}
+
 /// Records how the night ended; an extra run after a closing is not counted again (guard.md).
 ///
 /// # Errors
@@ -48,14 +59,16 @@ pub async fn end(
 ) -> Result<(), StepError> {
     let failed = !done.failures.is_empty();
     let mut tx = ctx.store.write().await?;
-    if !failed {
-        ledger::carried(&mut tx, lease, now, now).await?;
-    }
-    if let Some(due) = due.filter(|due| due.kind != DueKind::AfterClosing) {
-        let outcome = if failed { NightOutcome::Failed } else { NightOutcome::Ok };
-        let caught_up = due.kind == DueKind::CaughtUp;
-        ledger::end(&mut tx, lease, due.date, outcome, &summary(done), caught_up, now).await?;
-        done.night = Some((due.date, caught_up));
+    match due {
+        Some(due) => {
+            let outcome = if failed { NightOutcome::Failed } else { NightOutcome::Ok };
+            let caught_up = due.kind == DueKind::CaughtUp;
+            ledger::end(&mut tx, lease, due.date, outcome, &summary(done), caught_up, now).await?;
+            done.night = Some((due.date, caught_up));
+        }
+        None if failed => (),
+        // A hand's run carries a closing just as a night does.
+        None => ledger::carried(&mut tx, lease, now, now).await?,
     }
     tx.commit(Point::NightRecorded).await?;
     Ok(())

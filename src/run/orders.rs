@@ -18,7 +18,7 @@ use crate::{
     },
     store::{
         feed,
-        orders::{self, OrderKind, OrderOutcome, PendingState, PendingRow},
+        orders::{self, OrderKind, OrderOutcome, PendingRow, PendingState},
     },
     transport::teleservice::Refusal,
 };
@@ -121,12 +121,7 @@ enum Sent {
     Failed(Answer),
 }
 
-async fn window(
-    ctx: &Context,
-    served: &Served,
-    order: &WindowOrder,
-    now: Timestamp,
-) -> Result<Sent, StepError> {
+async fn window(ctx: &Context, served: &Served, order: &WindowOrder, now: Timestamp) -> Result<Sent, StepError> {
     let school = order.key.school;
     match served.far.teleservice.window(order).await {
         Ok(answer) => {
@@ -138,12 +133,7 @@ async fn window(
     }
 }
 
-async fn responses(
-    ctx: &Context,
-    served: &Served,
-    order: &ResponseOrder,
-    now: Timestamp,
-) -> Result<Sent, StepError> {
+async fn responses(ctx: &Context, served: &Served, order: &ResponseOrder, now: Timestamp) -> Result<Sent, StepError> {
     let school = order.key.school;
     match served.far.teleservice.responses(order, served.school.zone).await {
         Ok(answer) => {

@@ -3,10 +3,7 @@
 use crate::{
     codec::{self, ExchangeFile},
     crash::Point,
-    domain::{
-        lot::FileName,
-        time::Timestamp,
-    },
+    domain::{lot::FileName, time::Timestamp},
     plan::{
         delivery::{Outcome, judge},
         receipts::{self, LotRecord},
@@ -195,4 +192,3 @@ async fn take(
     done.receipts += 1;
     Ok(())
 }
-

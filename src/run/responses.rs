@@ -110,12 +110,7 @@ pub async fn fetch(
 }
 
 /// The same `NUM_ENVOI` with another digest: refused, once.
-async fn refuse_number(
-    ctx: &Context,
-    school: SchoolKey,
-    number: u32,
-    now: Timestamp,
-) -> Result<(), StepError> {
+async fn refuse_number(ctx: &Context, school: SchoolKey, number: u32, now: Timestamp) -> Result<(), StepError> {
     let mut tx = ctx.store.write().await?;
     let detail = format!("fichier de réponses {number} : autre contenu sous le même numéro");
     let anomaly = Anomaly { code: Code::NumEnvoi, subject: Subject::File(number), at: now, detail };
@@ -264,7 +259,8 @@ fn belongs(
         return Err(Fault { row: 0, code: Code::Etablissement.as_str(), message });
     }
     if found.year != school.year {
-        let message = format!("this file is of school year {}, not of {}: bring the right one", found.year, school.year);
+        let message =
+            format!("this file is of school year {}, not of {}: bring the right one", found.year, school.year);
         return Err(Fault { row: 0, code: Code::Annee.as_str(), message });
     }
     Ok(read)
@@ -349,10 +345,7 @@ pub async fn carry(ctx: &Context, lease: &Lease, now: Timestamp) -> Result<(), S
     Ok(())
 }
 
-async fn next_order(
-    ctx: &Context,
-    key: CampaignKey,
-) -> Result<Option<crate::domain::order::ResponseOrder>, StepError> {
+async fn next_order(ctx: &Context, key: CampaignKey) -> Result<Option<crate::domain::order::ResponseOrder>, StepError> {
     let mut tx = ctx.store.read().await?;
     let waiting = responses::to_carry(&mut tx, key).await?.into_iter().map(|(response, _)| response).collect();
     let number = orders::next_number(&mut tx, key.school).await?;
