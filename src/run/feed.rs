@@ -89,7 +89,7 @@ async fn take_page(
             Anomaly { code: Code::Sequence, subject: Subject::Hole(from, to), at: now, detail: hole(from, to) };
         anomalies::raise(&mut tx, school, &anomaly).await?;
         feed::stop(&mut tx, school, Stop::Hole { from, to }, now).await?;
-        done.stopped = stop.clone();
+        done.stopped = stop;
     }
     tx.commit(Point::FeedApplied).await?;
     Ok(stop.is_none() && applied.seq < last)

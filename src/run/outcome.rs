@@ -162,7 +162,7 @@ impl Done {
         if 0 < self.in_doubt {
             Outcome::LotInDoubt
         } else if let Some(stop) = &self.stopped {
-            Outcome::Stopped(stop.clone())
+            Outcome::Stopped(*stop)
         } else if 0 < self.rejected {
             Outcome::Rejected
         } else if !self.failures.is_empty() {
@@ -240,6 +240,11 @@ mod tests {
     use super::*;
     use rstest::rstest;
 
+    fn somebody() -> HeldBy {
+        let at = crate::domain::time::Timestamp::from_epoch_ms(0);
+        HeldBy { host: "elsewhere".to_owned(), process: 7, since: at, heartbeat_at: at }
+    }
+
     #[test]
     fn the_first_outcome_by_exit_code_wins() {
         let mut done = Done::default();
@@ -251,7 +256,7 @@ mod tests {
         check(|done| done.events = 1, "ok", 0);
         check(|done| done.deferred = Some(RefusalCode::ResponsesWhileOpen), "RESPONSES_WHILE_OPEN", 4);
         check(|done| done.refused_files.push((1, "digest".to_owned())), "partial", 3);
-        check(|done| done.busy = Some(HeldBy::default()), "BUSY", 6);
+        check(|done| done.busy = Some(somebody()), "BUSY", 6);
         check(|done| done.held = 1, "HELD", 5);
         check(|done| done.fail(Step::Feed, "down"), "FAILED", 1);
         check(|done| done.rejected = 1, "REJECTED", 7);
@@ -276,7 +281,7 @@ mod tests {
                 7 => done.in_doubt = 1,
                 1 => done.fail(Step::Feed, "down"),
                 5 => done.held = 1,
-                6 => done.busy = Some(HeldBy::default()),
+                6 => done.busy = Some(somebody()),
                 3 => done.refused_files.push((1, String::new())),
                 4 => done.deferred = Some(RefusalCode::NoCalendar),
                 _ => (),

@@ -144,10 +144,11 @@ pub async fn take(
         Some(_) | None => (),
     }
     let decoded = codec::decode_responses(file.name, &file.bytes).and_then(|read| belongs(school, &file.name, read));
-    let (head, rows) = match decoded {
-        Ok(read) => read,
+    let whole = match decoded {
+        Ok((head, rows)) => Whole { head, rows, file, digest },
         Err(fault) => return refuse(ctx, school, &file, digest, &fault, now, done).await,
     };
+    let Whole { head, file, .. } = &whole;
     ctx.keep(&file.name, &file.bytes).await?;
     let held_before = matches!(seen.get(&number), Some((_, FileState::Held)));
     let mut tx = ctx.store.write().await?;
@@ -158,10 +159,10 @@ pub async fn take(
     let permit = match guard::decide(&known, Import, now, None, ctx.settings.policy) {
         Verdict::Allowed(permit) if !blocked => permit,
         Verdict::Allowed(_) | Verdict::Already => {
-            return hold(tx, &file, &head, digest, RefusalCode::ResponsesWhileOpen, held_before, now, done).await;
+            return hold(tx, &whole, RefusalCode::ResponsesWhileOpen, held_before, now, done).await;
         }
         Verdict::Refused(refusal) if refusal.code == RefusalCode::ResponsesWhileOpen => {
-            return hold(tx, &file, &head, digest, refusal.code, held_before, now, done).await;
+            return hold(tx, &whole, refusal.code, held_before, now, done).await;
         }
         // Not known is not taken: the file stays where it is, and is fetched again.
         Verdict::Refused(refusal) => {
@@ -169,11 +170,11 @@ pub async fn take(
             return Ok(Taken::HeldByGuard(refusal.code));
         }
     };
-    import(ctx, tx, lease, permit, Checkable { head, rows, file, digest }, now, done).await
+    import(ctx, tx, lease, permit, whole, now, done).await
 }
 
-/// A file whose rows can be checked.
-struct Checkable {
+/// A file with a right envelope.
+struct Whole {
     head: ResponseHead,
     rows: Vec<RawResponse>,
     file: Arrived,
@@ -185,11 +186,11 @@ async fn import(
     mut tx: Tx,
     lease: &Lease,
     permit: Permit<Import>,
-    checkable: Checkable,
+    whole: Whole,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<Taken, StepError> {
-    let Checkable { head, rows, file, digest } = checkable;
+    let Whole { head, rows, file, digest } = whole;
     let checked = checked(&mut tx, &head, file.name, rows, now).await?;
     let loss = changes(&mut tx, head.key, &checked).await?;
     let approved = holds::approved(&mut tx, head.key, HoldKind::Responses).await?;
@@ -291,17 +292,16 @@ async fn refuse(
 /// Holds a file whole until its campaign is closed.
 async fn hold(
     mut tx: Tx,
-    file: &Arrived,
-    head: &ResponseHead,
-    digest: [u8; 32],
+    whole: &Whole,
     code: RefusalCode,
     held_before: bool,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<Taken, StepError> {
+    let Whole { head, file, digest, .. } = whole;
     done.deferred = done.deferred.or(Some(code));
     if !held_before {
-        responses::hold_file(&mut tx, head, digest, &file.name.to_string(), &file.bytes, code.as_str(), now).await?;
+        responses::hold_file(&mut tx, head, *digest, &file.name.to_string(), &file.bytes, code.as_str(), now).await?;
         tx.commit(Point::HeldRecorded).await?;
         done.response_files += 1;
     }
