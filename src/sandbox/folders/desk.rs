@@ -26,6 +26,9 @@ use std::{collections::BTreeMap, path::Path};
 /// Events in one file; one that was emitted by hand is alone in its own.
 const FILE_EVENTS_MAX: usize = 5_000;
 
+/// A turn that did something.
+const CHANGED: bool = true;
+
 /// A téléservice behind a folder.
 pub struct TeleserviceFolder {
     stand_in: Shared<Teleservice>,
@@ -134,19 +137,26 @@ impl TeleserviceFolder {
         let schools: Vec<_> = hold(&self.stand_in).schools().collect();
         for school in schools {
             let published = self.published.entry(school).or_default();
-            let (stale, files) = {
+            let (kept, restored) = {
                 let teleservice = hold(&self.stand_in);
                 let Some(desk) = teleservice.school(school) else { continue };
-                let stale = published.drop_stale(desk);
-                (stale, published.new_files(school, desk))
+                (published.kept(desk), desk.feed.restored())
             };
-            changed |= !stale.is_empty() || !files.is_empty();
-            for name in stale {
-                self.files.remove_published(self.events.path(), &name.to_string()).await?;
+            while kept < published.files.len() {
+                let Some((stale, _)) = published.files.last() else { break };
+                self.files.remove_published(self.events.path(), &stale.to_string()).await?;
+                published.files.pop();
+                changed = CHANGED;
             }
+            published.restored = restored;
+            let files = match hold(&self.stand_in).school(school) {
+                Some(desk) => published.new_files(school, desk),
+                None => continue,
+            };
             for (name, body) in files {
                 self.files.publish(self.events.path(), &name.to_string(), body.as_bytes()).await?;
                 published.files.push((name, sha256(body.as_bytes())));
+                changed = CHANGED;
             }
         }
         Ok(changed)
@@ -154,19 +164,17 @@ impl TeleserviceFolder {
 }
 
 impl Published {
-    /// A feed that was set back to a copy no longer is what was published: forgets those files, and names them, the last
-    /// one first.
-    fn drop_stale(&mut self, desk: &Desk) -> Vec<FeedFileName> {
+    /// How many of its files, the first ones, still tell the feed: one that was set back to a copy no longer is what was
+    /// published.
+    fn kept(&self, desk: &Desk) -> usize {
         if self.restored == desk.feed.restored() {
-            return Vec::new();
+            return self.files.len();
         }
-        self.restored = desk.feed.restored();
         let is_same = |(name, digest): &(FeedFileName, [u8; 32])| {
             let entries = desk.feed.after(name.first - 1).iter().take_while(|entry| entry.seq <= name.last);
             sha256(lines(desk, entries).as_bytes()) == *digest
         };
-        let kept = self.files.iter().take_while(|file| is_same(file)).count();
-        self.files.split_off(kept).into_iter().rev().map(|(name, _)| name).collect()
+        self.files.iter().take_while(|file| is_same(file)).count()
     }
 
     /// The files of what is not published yet.

@@ -5,7 +5,7 @@ use crate::domain::{
     campaign::{CampaignKey, Phase},
     demand::{Choice, Choices, Demand, Formation},
     lot::{Encoding, FileName, Format, Lot, LotCounts, LotHead, LotPupil, ReceiptKind},
-    pupil::{PupilId, RepresentativeId},
+    pupil::{Division, PupilId, RepresentativeId},
     response::{OpinionValue, RawResponse, RawVerdict, ResponseHead},
     school::Level,
     time::{Timestamp, Zone},
@@ -250,7 +250,7 @@ fn councils_answer_for_whom_they_are_told_to_and_each_file_is_complete() {
     assert_eq!(entered(2), [(JULES, noon().plus_s(60)), (ZOE, noon())]);
     assert_eq!(entered(3), entered(2));
     assert_eq!(read(&siecle, 3).0.entry_complete_at, Some(noon().plus_s(120)));
-    let other = crate::domain::pupil::Division::parse("3 B").unwrap();
+    let other = Division::parse("3 B").unwrap();
     let of_other = Council { division: Some(other), ..Council::default() };
     siecle.respond(definitive(), &of_other, noon().plus_s(180)).unwrap();
     assert_eq!(entered_pupils(&siecle, 4), [JULES, ZOE], "nobody of that division: nothing new");
@@ -276,6 +276,20 @@ fn an_entry_without_responses_can_be_finished_in_xml() {
     let mut siecle = siecle();
     assert_eq!(siecle.entry_complete(definitive(), noon()), Ok(Some(1)));
     assert_eq!(read(&siecle, 1).0.responses, 0);
+}
+
+#[test]
+fn in_csv_councils_answer_a_row_a_track_and_an_empty_entry_says_nothing() {
+    let mut siecle = Siecle::new(Format::Csv, Encoding::Latin9);
+    siecle.add_school(school(), Zone::Europe__Paris);
+    assert_eq!(siecle.entry_complete(definitive(), noon()), Ok(None));
+    let lot = lot(definitive(), 1, &[(JULES, 1), (ZOE, 0)]);
+    let file = codec::encode_lot(&lot, Format::Csv, Encoding::Latin9).unwrap();
+    siecle.deposit(file.name, &file.bytes, noon()).unwrap();
+    assert_eq!(siecle.respond(definitive(), &Council::default(), noon()), Ok(Some(1)));
+    let (head, rows) = read(&siecle, 1);
+    assert_eq!((head.responses, head.entry_complete_at, rows.len()), (1, Some(noon()), 2));
+    assert!(siecle.school(school()).unwrap().responses[&1].name.ends_with("-00001.csv"));
 }
 
 #[test]
