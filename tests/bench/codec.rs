@@ -18,7 +18,7 @@ use navette::{
 };
 use std::{
     error::Error,
-    io,
+    io::{self, Seek},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -29,9 +29,9 @@ const ROWS: i64 = 100_000;
 const TIMES: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
+    flat_memory(key_of(Phase::Provisional)?)?;
     let rows = std::env::var("NAVETTE_BENCH_ROWS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROWS);
-    let school = SchoolKey { uai: Uai::parse("0380001V")?, year: SchoolYear::new(2019)? };
-    let key = CampaignKey { school, level: Level::Troisieme, phase: Phase::Provisional };
+    let key = key_of(Phase::Provisional)?;
     let pupils = (0..rows).map(pupil).collect::<Result<Vec<_>, _>>()?;
     let counts = LotCounts::of(&pupils);
     let stamped_at = Timestamp::parse("2020-05-26T03:15:00+02:00")?;
@@ -57,6 +57,36 @@ fn main() -> Result<(), Box<dyn Error>> {
     let took = best(|| xml::responses::read(name, file.as_slice(), &mut |_| (), &mut |_| ()).is_ok());
     told("read responses", file.len(), took);
     outside(&file)
+}
+
+fn key_of(phase: Phase) -> Result<CampaignKey, Box<dyn Error>> {
+    let school = SchoolKey { uai: Uai::parse("0380001V")?, year: SchoolYear::new(2019)? };
+    Ok(CampaignKey { school, level: Level::Troisieme, phase })
+}
+
+/// Writes 2 000 000 pupils made one by one and reads the largest file that is read, then tells the most memory used.
+fn flat_memory(key: CampaignKey) -> Result<(), Box<dyn Error>> {
+    const WRITTEN: i64 = 2_000_000;
+    const READ: i64 = 150_000;
+    let head = |rows: i64| -> Result<LotHead, Box<dyn Error>> {
+        let without_entry = u32::try_from((0..rows).filter(|nth| nth % 10 == 0).count())?;
+        let demands = u32::try_from(rows)? - without_entry;
+        let counts = LotCounts { demands, without_entry, ..LotCounts::default() };
+        let stamped_at = Timestamp::parse("2020-05-26T03:15:00+02:00")?;
+        Ok(LotHead { key, number: 1, stamped_at, zone: Zone::Europe__Paris, counts })
+    };
+    let made = |rows: i64| move || (0..rows).flat_map(|nth| pupil(nth).ok());
+    xml::demands::write(io::sink(), &head(WRITTEN)?, made(WRITTEN), Encoding::Utf8)?;
+    let mut file = tempfile::tempfile()?;
+    xml::demands::write(&mut file, &head(READ)?, made(READ), Encoding::Utf8)?;
+    file.rewind()?;
+    let name = FileName { key, document: Document::Demands, number: 1, format: Format::Xml };
+    let mut faults = 0;
+    xml::demands::read(name, io::BufReader::new(file), &mut |_| (), &mut |_| faults += 1)?;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM unknown");
+    println!("{WRITTEN} pupils written, {READ} read with {faults} faults: {peak}");
+    Ok(())
 }
 
 fn outside(file: &[u8]) -> Result<(), Box<dyn Error>> {
