@@ -214,7 +214,7 @@ pub fn read<R: BufRead>(
     }
     let zone = read.key.school.uai.zone();
     let head = LotHead { key: read.key, number: read.number, stamped_at: read.stamped_at, zone, counts };
-    let mut roll = Roll { level: head.key.level, phase: head.key.phase, ..Roll::default() };
+    let mut roll = Roll::new(head.key.level, head.key.phase);
     reader.enter("DONNEES")?;
     each_row(&mut reader, &mut *report, |reader, report| {
         let (line, kind) = (reader.line(), Kind::of(reader)?);
@@ -270,14 +270,12 @@ struct Roll {
     counts: LotCounts,
 }
 
-impl Default for Roll {
-    fn default() -> Self {
-        let (level, phase) = (Level::Troisieme, Phase::Definitive);
-        Self { level, phase, divisions: Vec::new(), pupils: BTreeMap::new(), last: None, counts: LotCounts::default() }
-    }
-}
-
 impl Roll {
+    const fn new(level: Level, phase: Phase) -> Self {
+        let counts = LotCounts { demands: 0, without_entry: 0, acknowledgements: 0, replies: 0 };
+        Self { level, phase, divisions: Vec::new(), pupils: BTreeMap::new(), last: None, counts }
+    }
+
     fn enter(&mut self, kind: Kind, row: &LotRow) -> Result<(), Wrong> {
         match kind {
             Kind::Demand => self.counts.demands += 1,
