@@ -164,8 +164,7 @@ impl<R: BufRead> Source<R> {
         while self.filled == 0 && !self.ended && self.fault.is_none() {
             let bytes = self.input.fill_buf()?;
             let (last, known) = (bytes.is_empty(), bytes.len());
-            let room = self.chunk.get_mut(..).unwrap_or_default();
-            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(bytes, room, last);
+            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(bytes, &mut self.chunk, last);
             self.input.consume(read.min(known));
             self.filled = written;
             self.left_bytes = self.left_bytes.saturating_sub(read as u64);

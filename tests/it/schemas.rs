@@ -38,6 +38,18 @@ fn right_files_have_no_fault() {
     }
 }
 
+/// A defective file is named `CODE-what-is-wrong.xml`, for the first fault that it must get.
+#[test]
+fn defective_files_get_the_code_that_they_are_named_for() {
+    for (kind, code) in KINDS {
+        for (path, bytes) in fixtures(kind, |stem| !stem.starts_with("right")) {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            let expected = stem.split('-').next().unwrap_or_default();
+            assert_eq!(codes(code, &path, &bytes).first(), Some(&expected), "{}", path.display());
+        }
+    }
+}
+
 #[test]
 fn every_document_has_a_schema() {
     for (kind, _) in KINDS {
@@ -204,6 +216,14 @@ mod outside {
         "1234567890A",
         "1234A12345B",
         "1234a12345b",
+        "ISO-8859-1",
+        "ISO-8859-15",
+        "windows-1252",
+        "utf-8",
+        "UTF-16",
+        "US-ASCII",
+        "latin1",
+        "1.1",
         "STMG",
         "1G",
         "XYZ",

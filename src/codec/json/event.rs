@@ -238,9 +238,16 @@ pub fn encode_event(event: &Event, zone: Zone) -> String {
     if let Value::Object(members) = &mut value {
         members.insert("seq".to_owned(), event.seq.into());
         members.insert("le".to_owned(), event.at.rfc3339_in(zone).into());
+    }
+    canonical(&known(value))
+}
+
+/// What is unknown is left out rather than null.
+fn known(mut value: Value) -> Value {
+    if let Value::Object(members) = &mut value {
         members.retain(|_, member| !member.is_null());
     }
-    canonical(&value)
+    value
 }
 
 fn kind_to_wire(kind: &EventKind) -> Value {
@@ -275,10 +282,10 @@ fn kind_to_wire(kind: &EventKind) -> Value {
 
 fn pupil_to_wire(pupil: &Pupil) -> Value {
     let representative = |one: &Representative| {
-        json!({
+        known(json!({
             "id": one.id.0, "rang": one.rank, "civilite": one.title.reveal(), "nom": one.last_name.reveal(),
             "prenom": one.first_name.reveal(), "courriel": one.email.as_ref().map(Private::reveal),
-        })
+        }))
     };
     json!({
         "type": "ELEVE", "eleve_id": pupil.id.0, "ine": pupil.ine.as_ref().map(Ine::as_str),
@@ -289,8 +296,157 @@ fn pupil_to_wire(pupil: &Pupil) -> Value {
 }
 
 fn choice_to_wire(choice: &RawChoice) -> Value {
-    json!({
+    known(json!({
         "rang": choice.rank, "voie": choice.track, "formation": choice.formation, "code_formation": choice.code,
         "statut": choice.status,
-    })
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use rstest::rstest;
+
+    const ZONE: Zone = Zone::Europe__Paris;
+    const PUPIL: &str = r#"{"seq":1,"le":"2020-05-01T08:00:00+02:00","type":"ELEVE","eleve_id":100,"ine":"123456789AB","palier":"3E","division":"3 A","nom":"DUPOND","prenom":"Jules","en_procedure":true,"representants":[{"id":1,"rang":1,"civilite":"Mme","nom":"DUPOND","prenom":"Martine","courriel":"m@exemple.invalid"}]}"#;
+    const LEFT: &str = r#"{"seq":2,"le":"2020-05-01T08:00:00+02:00","type":"ELEVE_SORTI","eleve_id":100}"#;
+    const DEMAND: &str = r#"{"seq":3,"le":"2020-05-01T08:00:00+02:00","type":"DEMANDE","eleve_id":100,"palier":"3E","phase":"DEFINITIVE","version":2,"representant_id":1,"choix":[{"rang":1,"voie":"2GT"},{"rang":2,"voie":"2PRO","formation":"Mécanique","code_formation":"2472541231","statut":"AP"}]}"#;
+    const ACKNOWLEDGED: &str = r#"{"seq":4,"le":"2020-05-01T08:00:00+02:00","type":"ACCUSE","eleve_id":100,"palier":"3E","representant_id":2}"#;
+    const REPLIED: &str = r#"{"seq":5,"le":"2020-05-01T08:00:00+02:00","type":"REPONSE_FAMILLE","eleve_id":100,"palier":"3E","representant_id":2,"accord":true,"voies":["2GT","1CAP"]}"#;
+    const WINDOW: &str = r#"{"seq":6,"le":"2020-05-01T08:00:00.500+02:00","type":"OUVERTURE","palier":"3E","phase":"DEFINITIVE","ouvert":false,"motif":"R08","ordre":12}"#;
+    const LOCKED: &str = r#"{"seq":7,"le":"2020-05-01T08:00:00+02:00","type":"VERROU","eleve_id":100,"palier":"3E","phase":"DEFINITIVE","num":3}"#;
+    const ALL: [&str; 7] = [PUPIL, LEFT, DEMAND, ACKNOWLEDGED, REPLIED, WINDOW, LOCKED];
+
+    fn unreadable(text: &str) -> (u64, Option<PupilId>, Option<Phase>, String) {
+        let event = decode_event(text, 99);
+        match event.kind {
+            EventKind::Unreadable { pupil, phase, why } => (event.seq, pupil, phase, why),
+            other => panic!("{text} was read as {other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_kind_reads_back_byte_for_byte() {
+        for (seq, text) in (1..).zip(ALL) {
+            let event = decode_event(text, 99);
+            assert_eq!(event.seq, seq);
+            assert!(!matches!(event.kind, EventKind::Unreadable { .. }), "{event:?}");
+            let loose: Loose = serde_json::from_str(text).unwrap();
+            assert_eq!(encode_event(&event, ZONE), canonical(&loose.value));
+            assert_eq!(decode_event(&encode_event(&event, ZONE), 99), event);
+        }
+    }
+
+    #[test]
+    fn a_member_less_is_an_anomaly_with_its_name() {
+        for text in ALL {
+            let Value::Object(members) = serde_json::from_str(text).unwrap() else { panic!("{text}") };
+            for name in members.keys().filter(|name| !matches!(name.as_str(), "ine" | "ordre")) {
+                let mut less = members.clone();
+                less.remove(name);
+                let (seq, pupil, _, why) = unreadable(&Value::Object(less).to_string());
+                assert_eq!(why, format!("`{name}` is missing"));
+                assert_eq!(seq == 99, name == "seq");
+                assert_eq!(pupil.is_some(), members.contains_key("eleve_id") && name != "eleve_id");
+            }
+        }
+    }
+
+    #[test]
+    fn a_member_of_another_type_is_an_anomaly_without_its_value() {
+        for text in ALL {
+            let Value::Object(members) = serde_json::from_str(text).unwrap() else { panic!("{text}") };
+            for (name, member) in &members {
+                for wrong in [json!(-1.5), json!("SECRET"), json!({"SECRET": 1}), json!(["SECRET"])] {
+                    let same_type = member.is_string() && wrong.is_string();
+                    if same_type && matches!(name.as_str(), "nom" | "prenom" | "division" | "motif") {
+                        continue;
+                    }
+                    let changed = Map::from_iter(members.clone().into_iter().chain([(name.clone(), wrong)]));
+                    let (_, _, _, why) = unreadable(&Value::Object(changed).to_string());
+                    assert!(why.contains(name.as_str()) && !why.contains("SECRET"), "{why}");
+                }
+            }
+        }
+    }
+
+    #[rstest]
+    #[case::null_ine(PUPIL, "\"123456789AB\"", "null")]
+    #[case::no_representative(
+        PUPIL,
+        "\"id\":1,\"rang\":1,\"civilite\":\"Mme\",\"nom\":\"DUPOND\",\"prenom\":\"Martine\",\"courriel\":\"m@exemple.invalid\"",
+        "\"id\":0,\"rang\":2,\"civilite\":\"\",\"nom\":\"\",\"prenom\":\"\",\"courriel\":null"
+    )]
+    #[case::unknown_member(LEFT, "\"eleve_id\"", "\"neuf\":{\"a\":[]},\"eleve_id\"")]
+    #[case::no_choice(DEMAND, "{\"rang\":1,\"voie\":\"2GT\"},", "")]
+    #[case::unknown_track(DEMAND, "2GT", "9XX")]
+    #[case::any_rank(DEMAND, "\"rang\":1", "\"rang\":-4")]
+    #[case::null_formation(
+        DEMAND,
+        "\"voie\":\"2GT\"",
+        "\"voie\":\"2GT\",\"formation\":null,\"code_formation\":null,\"statut\":null"
+    )]
+    #[case::by_a_person(WINDOW, ",\"ordre\":12", "")]
+    #[case::null_order(WINDOW, "\"ordre\":12", "\"ordre\":null")]
+    #[case::disagrees(REPLIED, "true,\"voies\":[\"2GT\",\"1CAP\"]", "false,\"voies\":[]")]
+    #[case::wide_division(PUPIL, "3 A", " 3\u{a0} A ")]
+    fn what_is_for_others_to_judge_is_read(#[case] text: &str, #[case] from: &str, #[case] to: &str) {
+        let changed = text.replace(from, to);
+        assert_ne!(changed, text);
+        let event = decode_event(&changed, 99);
+        assert!(!matches!(event.kind, EventKind::Unreadable { .. }), "{event:?}");
+    }
+
+    #[rstest]
+    #[case::three_representatives(
+        PUPIL,
+        "[{",
+        "[{\"id\":1,\"rang\":1,\"civilite\":\"\",\"nom\":\"\",\"prenom\":\"\"},{\"id\":1,\"rang\":1,\"civilite\":\"\",\"nom\":\"\",\"prenom\":\"\"},{",
+        "representants"
+    )]
+    #[case::rank_three(PUPIL, "\"rang\":1", "\"rang\":3", "rang")]
+    #[case::no_ine(PUPIL, "123456789AB", "123", "ine")]
+    #[case::long_division(PUPIL, "3 A", "123456789", "division")]
+    #[case::long_id(LEFT, "100", "1000000000000000000", "eleve_id")]
+    #[case::number_as_text(LEFT, "100", "\"100\"", "eleve_id")]
+    #[case::version_zero(DEMAND, "\"version\":2", "\"version\":0", "version")]
+    #[case::version_large(DEMAND, "\"version\":2", "\"version\":4294967296", "version")]
+    #[case::choice_no_object(DEMAND, "[{\"rang\":1,\"voie\":\"2GT\"},", "[1,", "choix")]
+    #[case::unknown_accepted(REPLIED, "2GT", "9XX", "voies")]
+    #[case::agrees_to_nothing(REPLIED, "[\"2GT\",\"1CAP\"]", "[]", "voies")]
+    #[case::disagrees_and_accepts(REPLIED, "true", "false", "voies")]
+    #[case::no_offset(LOCKED, "+02:00", "", "le")]
+    #[case::unknown_type(LOCKED, "VERROU", "VERROUS", "type")]
+    #[case::unknown_phase(LOCKED, "DEFINITIVE", "FINALE", "phase")]
+    #[case::twice(LOCKED, "{", "{\"num\":3,", "twice")]
+    fn what_is_wrong_in_shape(#[case] text: &str, #[case] from: &str, #[case] to: &str, #[case] says: &str) {
+        let changed = text.replacen(from, to, 1);
+        assert_ne!(changed, text);
+        let (_, _, _, why) = unreadable(&changed);
+        assert!(why.contains(says), "{why}");
+    }
+
+    #[rstest]
+    #[case("")]
+    #[case("[]")]
+    #[case("12")]
+    #[case("{\"seq\":")]
+    fn what_is_no_object_keeps_its_place(#[case] text: &str) {
+        assert_eq!(unreadable(text).0, 99);
+    }
+
+    proptest! {
+        #[test]
+        fn texts_stay_as_typed(label in ".*", name in ".*") {
+            let mut value: Value = serde_json::from_str(DEMAND).unwrap();
+            value["choix"][1]["formation"] = json!(label);
+            let EventKind::Demand(demand) = decode_event(&value.to_string(), 1).kind else { panic!() };
+            prop_assert_eq!(demand.choices[1].formation.as_ref(), Some(&label));
+            let mut value: Value = serde_json::from_str(PUPIL).unwrap();
+            value["nom"] = json!(name);
+            let EventKind::Pupil(pupil) = decode_event(&value.to_string(), 1).kind else { panic!() };
+            prop_assert_eq!(pupil.last_name.reveal(), &name);
+        }
+    }
 }

@@ -128,3 +128,87 @@ impl fmt::Display for FeedFileName {
         write!(f, "{}-EVT-{:010}-{:010}.ndjson", self.school, self.first, self.last)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::event::EventKind;
+    use rstest::rstest;
+
+    fn school() -> SchoolKey {
+        SchoolKey { uai: Uai::parse("0380001V").unwrap(), year: SchoolYear::new(2019).unwrap() }
+    }
+
+    fn left(seq: u64) -> String {
+        format!(r#"{{"eleve_id":100,"le":"2020-05-01T08:00:00+02:00","seq":{seq},"type":"ELEVE_SORTI"}}"#)
+    }
+
+    #[test]
+    fn a_page_reads_back() {
+        let raw = vec![left(411), left(412)];
+        let page = decode_page(encode_page(school(), 410, 412, &raw).as_bytes()).unwrap();
+        assert_eq!((page.uai, page.year, page.after, page.last), (school().uai, school().year, 410, 412));
+        assert_eq!(page.events.iter().map(|event| event.seq).collect::<Vec<_>>(), [411, 412]);
+        assert_eq!(page.raw, raw);
+        assert!(decode_page(encode_page(school(), 412, 412, &[]).as_bytes()).unwrap().events.is_empty());
+    }
+
+    #[test]
+    fn an_event_without_its_number_keeps_its_place() {
+        let raw = [left(5), left(6).replace("6", "\"6\""), left(7)];
+        for events in [
+            decode_page(encode_page(school(), 4, 7, &raw).as_bytes()).unwrap().events,
+            decode_ndjson(encode_ndjson(&raw).as_bytes(), 5).unwrap().into_iter().map(|(event, _)| event).collect(),
+        ] {
+            assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [5, 6, 7]);
+            let unreadable = |event: &Event| matches!(event.kind, EventKind::Unreadable { .. });
+            assert_eq!(events.iter().map(unreadable).collect::<Vec<_>>(), [false, true, false]);
+        }
+    }
+
+    #[rstest]
+    #[case::no_json("{", CODE_JSON)]
+    #[case::a_list("[]", CODE_JSON)]
+    #[case::bad_uai(r#"{"uai":"0380001W","annee":2019,"depuis":0,"dernier":0,"evenements":[]}"#, CODE_VALUE)]
+    #[case::bad_year(r#"{"uai":"0380001V","annee":1919,"depuis":0,"dernier":0,"evenements":[]}"#, CODE_VALUE)]
+    #[case::number_as_text(r#"{"uai":"0380001V","annee":2019,"depuis":"0","dernier":0,"evenements":[]}"#, CODE_JSON)]
+    #[case::no_events(r#"{"uai":"0380001V","annee":2019,"depuis":0,"dernier":0}"#, CODE_JSON)]
+    #[case::twice(
+        r#"{"uai":"0380001V","uai":"0380001V","annee":2019,"depuis":0,"dernier":0,"evenements":[]}"#,
+        CODE_JSON
+    )]
+    fn what_is_no_page(#[case] text: &str, #[case] code: &str) {
+        assert_eq!(decode_page(text.as_bytes()).unwrap_err().code, code);
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_within_a_line_is_refused() {
+        let text = encode_ndjson(&[left(1), left(2)]);
+        for end in 0..text.len() {
+            let whole = text[..end].ends_with('\n');
+            assert_eq!(decode_ndjson(&text.as_bytes()[..end], 1).is_ok(), whole, "cut at {end}");
+        }
+    }
+
+    #[rstest]
+    #[case::blank("{}\n\n", 2)]
+    #[case::two_on_a_line("{} {}\n", 1)]
+    #[case::nul("{}\n\0\n", 2)]
+    fn a_line_that_is_no_value_is_told(#[case] text: &str, #[case] row: u64) {
+        let fault = decode_ndjson(text.as_bytes(), 1).unwrap_err();
+        assert_eq!((fault.row, fault.code), (row, CODE_JSON));
+    }
+
+    #[rstest]
+    #[case("0380001V-2019-EVT-0000000001-0000000412.ndjson", true)]
+    #[case("0380001V-2019-EVT-0000000412-0000000001.ndjson", false)]
+    #[case("0380001V-2019-EVT-0000000000-0000000001.ndjson", false)]
+    #[case("0380001V-2019-EVT-1-412.ndjson", false)]
+    #[case("0380001V-2019-EVT-0000000001-0000000412.ndjson.sha256", false)]
+    #[case("0380001V-2019-DEM-0000000001-0000000412.ndjson", false)]
+    #[case("0380001W-2019-EVT-0000000001-0000000412.ndjson", false)]
+    fn names_of_files_of_events(#[case] name: &str, #[case] right: bool) {
+        let parsed = FeedFileName::parse(name);
+        assert_eq!(parsed.map(|parsed| parsed.to_string()), right.then(|| name.to_owned()));
+    }
+}

@@ -289,3 +289,108 @@ pub fn decode_responses_answer(bytes: &[u8]) -> Result<ResponsesAnswer, Fault> {
     let WireResponsesAnswer { appliquees, refusees } = read(bytes, "an answer to a response order")?;
     Ok(ResponsesAnswer { applied: appliquees, refused: of_wire(refusees) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::json::{CODE_JSON, CODE_VALUE};
+    use crate::domain::time::Date;
+    use rstest::rstest;
+
+    fn key(phase: Phase) -> CampaignKey {
+        let school = SchoolKey { uai: Uai::parse("0380001V").unwrap(), year: SchoolYear::new(2019).unwrap() };
+        CampaignKey { school, level: Level::Troisieme, phase }
+    }
+
+    fn order(phase: Phase) -> ResponseOrder {
+        let verdicts = match phase {
+            Phase::Provisional => Verdicts::Opinions(vec![
+                Opinion {
+                    track: Track::SecondeGt,
+                    value: OpinionValue::Reserved,
+                    reason: Some("à \"revoir\"".to_owned().into()),
+                },
+                Opinion { track: Track::Cap, value: OpinionValue::Favourable, reason: None },
+            ]),
+            Phase::Definitive => Verdicts::Proposals(vec![
+                Proposal { track: Track::SecondeGt, requested: true, accepted: false },
+                Proposal { track: Track::Cap, requested: false, accepted: true },
+            ]),
+        };
+        let entered_at = Timestamp::parse("2020-05-28T18:05:00+02:00").unwrap();
+        let council = Date::from_ymd_opt(2020, 5, 28).unwrap();
+        let response = Response { pupil: PupilId(100), demand_version: None, entered_at, council, verdicts };
+        ResponseOrder { key: key(phase), number: 3, responses: vec![response] }
+    }
+
+    #[rstest]
+    fn response_orders_read_back(#[values(Phase::Provisional, Phase::Definitive)] phase: Phase) {
+        let body = encode_responses(&order(phase), Zone::Europe__Paris);
+        assert!(body.starts_with(r#"{"num":3,"reponses":[{"eleve_id":100,"saisie_le":"2020-05-28T18:05:00+02:00","conseil":"2020-05-28","#), "{body}");
+        assert_eq!(decode_responses(key(phase), body.as_bytes()), Ok(order(phase)));
+    }
+
+    #[rstest]
+    #[case::other_level("\"1CAP\"", "\"1G\"", CODE_VALUE)]
+    #[case::unknown_value("\"OUI\"", "\"PEUT-ETRE\"", CODE_VALUE)]
+    #[case::same_track_twice("\"1CAP\"", "\"2GT\"", CODE_VALUE)]
+    #[case::no_day("2020-05-28\"", "2020-05-32\"", CODE_VALUE)]
+    #[case::no_instant("+02:00", "", CODE_VALUE)]
+    #[case::opinions_instead("propositions", "avis_", CODE_VALUE)]
+    #[case::requested_as_text("\"demandee\":true", "\"demandee\":\"O\"", CODE_JSON)]
+    #[case::number_as_text("\"num\":3", "\"num\":\"3\"", CODE_JSON)]
+    #[case::doubled("\"num\":3", "\"num\":3,\"num\":3", CODE_JSON)]
+    #[case::cut("]}]}", "]}]", CODE_JSON)]
+    fn what_is_no_response_order(#[case] right: &str, #[case] wrong: &str, #[case] code: &str) {
+        let body = encode_responses(&order(Phase::Definitive), Zone::Europe__Paris);
+        let changed = body.replacen(right, wrong, 1);
+        assert_ne!(changed, body);
+        let fault = decode_responses(key(Phase::Definitive), changed.as_bytes()).unwrap_err();
+        assert_eq!(fault.code, code, "{fault}");
+    }
+
+    #[test]
+    fn a_pupil_stands_once_and_a_reservation_has_its_reason() {
+        let mut twice = order(Phase::Definitive);
+        twice.responses.extend(order(Phase::Definitive).responses);
+        let body = encode_responses(&twice, Zone::Europe__Paris);
+        assert_eq!(decode_responses(key(Phase::Definitive), body.as_bytes()).unwrap_err().code, CODE_VALUE);
+        let body = encode_responses(&order(Phase::Provisional), Zone::Europe__Paris);
+        let body = body.replace(r#","motif":"à \"revoir\"""#, "");
+        assert_eq!(decode_responses(key(Phase::Provisional), body.as_bytes()).unwrap_err().code, CODE_VALUE);
+    }
+
+    #[test]
+    fn window_orders_and_answers_read_back() {
+        for motive in Motive::ALL {
+            let order = WindowOrder { key: key(Phase::Definitive), number: 12, open: motive == Motive::Hand, motive };
+            assert_eq!(decode_window(order.key, encode_window(&order).as_bytes()), Ok(order));
+        }
+        let order = WindowOrder { key: key(Phase::Definitive), number: 12, open: false, motive: Motive::Closing };
+        assert_eq!(encode_window(&order), r#"{"ouvert":false,"motif":"R08","ordre":12}"#);
+        assert_eq!(
+            decode_window(order.key, br#"{"ouvert":false,"motif":"R99","ordre":12}"#).unwrap_err().code,
+            CODE_VALUE
+        );
+        let at = Timestamp::parse("2020-05-25T18:00:00+02:00").unwrap();
+        let answer = WindowAnswer { open: false, at, seq: 413 };
+        let body = encode_window_answer(&answer, Zone::Europe__Paris);
+        assert_eq!(body, r#"{"ouvert":false,"le":"2020-05-25T18:00:00+02:00","seq":413}"#);
+        assert_eq!(decode_window_answer(body.as_bytes()), Ok(answer));
+        let answer = ResponsesAnswer { applied: 24, refused: vec![(PupilId(100), "LOCKED".to_owned())] };
+        let body = encode_responses_answer(&answer);
+        assert_eq!(body, r#"{"appliquees":24,"refusees":[{"eleve_id":100,"code":"LOCKED"}]}"#);
+        assert_eq!(decode_responses_answer(body.as_bytes()), Ok(answer));
+    }
+
+    #[rstest]
+    #[case("0380001V-2019-3E-DEFINITIVE-OUV-00012.json", true)]
+    #[case("0380001V-2019-2GT-PROVISOIRE-REP-00003.json", true)]
+    #[case("0380001V-2019-3E-DEFINITIVE-OUV-12.json", false)]
+    #[case("0380001V-2019-3E-DEFINITIVE-DEM-00012.json", false)]
+    #[case("0380001V-2019-3E-DEFINITIVE-OUV-00012.json.sha256", false)]
+    #[case("0380001v-2019-3E-DEFINITIVE-OUV-00012.json", false)]
+    fn names_of_orders(#[case] name: &str, #[case] right: bool) {
+        assert_eq!(OrderName::parse(name).map(|parsed| parsed.to_string()), right.then(|| name.to_owned()));
+    }
+}

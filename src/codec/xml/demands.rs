@@ -19,6 +19,7 @@ use crate::domain::{
     track::{MefCode, Status, Track},
 };
 use std::{
+    borrow::Borrow,
     collections::BTreeMap,
     io::{self, BufRead, Write},
 };
@@ -49,11 +50,12 @@ pub fn encode(lot: &Lot, encoding: Encoding) -> Vec<u8> {
     }
 }
 
-/// Writes a lot whose pupils can be passed over again: one pass for each kind of row, in the order of siecle.md.
+/// Writes a lot whose pupils can be passed over again, borrowed or made anew: one pass for each kind of row, in the order
+/// of siecle.md.
 ///
 /// # Errors
 /// What the sink says.
-pub fn write<'a, W: Write, I: Iterator<Item = &'a LotPupil>>(
+pub fn write<W: Write, I: Iterator<Item: Borrow<LotPupil>>>(
     out: W,
     head: &LotHead,
     pupils: impl Fn() -> I,
@@ -63,24 +65,28 @@ pub fn write<'a, W: Write, I: Iterator<Item = &'a LotPupil>>(
     xml.markup("<ORIENTATION_DEMANDES VERSION=\"1.0\">\n").head(head.key, head.number, head.stamped_at, SOFTWARE);
     xml.counts(head.counts).markup("  </PARAMETRES>\n  <DONNEES>\n");
     for pupil in pupils() {
+        let pupil = pupil.borrow();
         if let Some(demand) = &pupil.demand {
             write_demand(&mut xml, pupil, demand);
         }
     }
-    for pupil in pupils().filter(|pupil| pupil.demand.is_none()) {
-        xml.markup("    <SANS_SAISIE");
-        write_identity(&mut xml, pupil).markup(">");
-        write_name(&mut xml, pupil).markup("</SANS_SAISIE>\n").end_row();
-    }
     for pupil in pupils() {
-        if let Some(Acknowledgement { representative, at }) = pupil.acknowledgement {
-            xml.markup("    <ACCUSE");
-            write_who(&mut xml, pupil.id, representative, at).markup("/>\n").end_row();
+        let pupil = pupil.borrow();
+        if pupil.demand.is_none() {
+            write_without_entry(&mut xml, pupil);
         }
     }
     for pupil in pupils() {
-        if let Some(reply) = &pupil.reply {
-            write_reply(&mut xml, pupil.id, reply);
+        let LotPupil { id, acknowledgement, .. } = pupil.borrow();
+        if let Some(Acknowledgement { representative, at }) = acknowledgement {
+            xml.markup("    <ACCUSE");
+            write_who(&mut xml, *id, *representative, *at).markup("/>\n").end_row();
+        }
+    }
+    for pupil in pupils() {
+        let LotPupil { id, reply, .. } = pupil.borrow();
+        if let Some(reply) = reply {
+            write_reply(&mut xml, *id, reply);
         }
     }
     xml.markup("  </DONNEES>\n</ORIENTATION_DEMANDES>\n");
@@ -110,6 +116,12 @@ fn write_demand<W: Write>(xml: &mut XmlWriter<W>, pupil: &LotPupil, demand: &Dem
         xml.markup("</CHOIX>\n");
     }
     xml.markup("    </DEMANDE>\n").end_row();
+}
+
+fn write_without_entry<W: Write>(xml: &mut XmlWriter<W>, pupil: &LotPupil) {
+    xml.markup("    <SANS_SAISIE");
+    write_identity(xml, pupil).markup(">");
+    write_name(xml, pupil).markup("</SANS_SAISIE>\n").end_row();
 }
 
 fn write_identity<'x, W: Write>(xml: &'x mut XmlWriter<W>, pupil: &LotPupil) -> &'x mut XmlWriter<W> {
@@ -202,7 +214,7 @@ pub fn read<R: BufRead>(
     }
     let zone = read.key.school.uai.zone();
     let head = LotHead { key: read.key, number: read.number, stamped_at: read.stamped_at, zone, counts };
-    let mut roll = Roll { level: head.key.level, phase: head.key.phase, ..Roll::default() };
+    let mut roll = Roll::new(head.key.level, head.key.phase);
     reader.enter("DONNEES")?;
     each_row(&mut reader, &mut *report, |reader, report| {
         let (line, kind) = (reader.line(), Kind::of(reader)?);
@@ -258,14 +270,12 @@ struct Roll {
     counts: LotCounts,
 }
 
-impl Default for Roll {
-    fn default() -> Self {
-        let (level, phase) = (Level::Troisieme, Phase::Definitive);
-        Self { level, phase, divisions: Vec::new(), pupils: BTreeMap::new(), last: None, counts: LotCounts::default() }
-    }
-}
-
 impl Roll {
+    const fn new(level: Level, phase: Phase) -> Self {
+        let counts = LotCounts { demands: 0, without_entry: 0, acknowledgements: 0, replies: 0 };
+        Self { level, phase, divisions: Vec::new(), pupils: BTreeMap::new(), last: None, counts }
+    }
+
     fn enter(&mut self, kind: Kind, row: &LotRow) -> Result<(), Wrong> {
         match kind {
             Kind::Demand => self.counts.demands += 1,

@@ -16,7 +16,10 @@ use crate::domain::{
     response::{OpinionValue, RawResponse, RawVerdict, ResponseHead},
     time::Zone,
 };
-use std::io::{self, BufRead, Write};
+use std::{
+    borrow::Borrow,
+    io::{self, BufRead, Write},
+};
 
 /// Its XSD.
 pub const SCHEMA: &str = include_str!("../schemas/reponses.xsd");
@@ -39,11 +42,11 @@ pub fn encode(head: &ResponseHead, zone: Zone, rows: &[RawResponse], encoding: E
 ///
 /// # Errors
 /// What the sink says.
-pub fn write<'a, W: Write>(
+pub fn write<W: Write>(
     out: W,
     head: &ResponseHead,
     zone: Zone,
-    rows: impl Iterator<Item = &'a RawResponse>,
+    rows: impl Iterator<Item: Borrow<RawResponse>>,
     encoding: Encoding,
 ) -> io::Result<()> {
     let mut xml = XmlWriter::new(out, encoding, zone);
@@ -54,7 +57,7 @@ pub fn write<'a, W: Write>(
     }
     xml.markup("  </PARAMETRES>\n  <DONNEES>\n");
     for row in rows {
-        write_row(&mut xml, row);
+        write_row(&mut xml, row.borrow());
     }
     xml.markup("  </DONNEES>\n</ORIENTATION_REPONSES>\n");
     xml.finish()
