@@ -94,6 +94,26 @@ pub async fn list(tx: &mut Tx, school: Option<SchoolKey>, open_only: bool) -> Re
     rows.iter().map(read).collect()
 }
 
+/// The id of the anomaly that was raised last at a school; 0 before the first.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn last_id(tx: &mut Tx, school: SchoolKey) -> Result<i64, StoreError> {
+    let sql = "SELECT COALESCE(MAX(id), 0) FROM anomaly WHERE uai = $1 AND year = $2";
+    tx.number(sql, values![school.uai, school.year]).await
+}
+
+/// The anomalies that were raised at a school after that one.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn raised_after(tx: &mut Tx, school: SchoolKey, id: i64) -> Result<Vec<Anomaly>, StoreError> {
+    let sql = "SELECT uai, year, id, code, subject, at_ms, detail, settled_reason FROM anomaly \
+         WHERE uai = $1 AND year = $2 AND id > $3 ORDER BY id";
+    let rows = tx.rows(sql, values![school.uai, school.year, id]).await?;
+    rows.iter().map(|row| Ok(read(row)?.2)).collect()
+}
+
 fn read(row: &Row) -> Result<Listed, StoreError> {
     let mut cells = row.cells();
     let (school, id) = (cells.school()?, cells.int()?);

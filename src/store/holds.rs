@@ -147,3 +147,16 @@ pub(crate) async fn clear(tx: &mut Tx, key: CampaignKey, kind: HoldKind) -> Resu
     tx.execute(sql, own(key, kind)).await?;
     Ok(())
 }
+
+/// How much is held at a school, of both kinds: plans, and response files that wait for a closing.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn count(tx: &mut Tx, school: SchoolKey) -> Result<u32, StoreError> {
+    let plans = held(tx, school).await?.len();
+    let sql = "SELECT COUNT(*) FROM response_file f WHERE uai = $1 AND year = $2 AND state = 'held' \
+         AND code = 'RESPONSES_WHILE_OPEN'";
+    let files = tx.number(sql, values![school.uai, school.year]).await?;
+    let plans = i64::try_from(plans).unwrap_or(i64::MAX);
+    u32::try_from(files.saturating_add(plans)).map_err(|_| StoreError::Damaged("a count is out of its range"))
+}

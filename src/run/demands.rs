@@ -1,0 +1,117 @@
+//! Sends the demands of one campaign to Siècle: snapshot → plan → encode → intend → deliver → record.
+
+use crate::{
+    codec::{self, encoding},
+    crash::Point,
+    domain::{campaign::CampaignKey, lot::Format, time::Timestamp},
+    plan::{
+        delivery::{Outcome, judge},
+        demands::{DemandPlan, Planned, plan},
+    },
+    run::{
+        context::{Context, Served},
+        outcome::{Done, Failure, SentLot, Step},
+        receipts,
+        step::{StepError, failure},
+    },
+    store::{anomalies, demands, holds, lease::Lease, ledger},
+};
+
+/// Whether a lot leaves although nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Only what changed, and what a closing asks for.
+    Changed,
+    /// A complete lot again, changed or not (`resync`).
+    Whole,
+}
+
+/// What the plan of one campaign says, without writing or sending anything (`--dry-run`).
+///
+/// # Errors
+/// The store's.
+pub async fn planned(ctx: &Context, key: CampaignKey, wish: Wish, now: Timestamp) -> Result<DemandPlan, StepError> {
+    let mut tx = ctx.store.read().await?;
+    let snapshot = demands::snapshot(&mut tx, key, ctx.zone(key.school)).await?;
+    let mut ledger = ledger::plan_ledger(&mut tx, key).await?;
+    drop(tx);
+    ledger.force = wish == Wish::Whole;
+    let encoding = ctx.settings.encoding;
+    let carries = |text: &str| ctx.settings.format == Format::Xml || encoding::carries(encoding, text);
+    Ok(plan(snapshot, &ledger, ctx.settings.thresholds, &carries, now))
+}
+
+/// Sends the demands of one campaign, if there is a reason to.
+///
+/// # Errors
+/// The store's; a lost lease; a lot that cannot be written.
+pub async fn send(
+    ctx: &Context,
+    served: &Served,
+    lease: &Lease,
+    key: CampaignKey,
+    wish: Wish,
+    now: Timestamp,
+) -> Result<Done, StepError> {
+    let mut done = Done::default();
+    match planned(ctx, key, wish, now).await? {
+        DemandPlan::Nothing => (),
+        DemandPlan::InDoubt(_) => done.in_doubt += 1,
+        DemandPlan::Rejected(_) => done.rejected += 1,
+        DemandPlan::TooMuchWouldVanish(loss) => {
+            let mut tx = ctx.store.write().await?;
+            holds::hold(&mut tx, lease, key, &loss, now).await?;
+            tx.commit(Point::HeldRecorded).await?;
+            done.held += 1;
+        }
+        DemandPlan::Fault(fault) => done.fail(Step::Demands, fault.to_string()),
+        DemandPlan::Lot(planned) => send_lot(ctx, served, lease, &planned, now, &mut done).await?,
+    }
+    Ok(done)
+}
+
+async fn send_lot(
+    ctx: &Context,
+    served: &Served,
+    lease: &Lease,
+    planned: &Planned,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<(), StepError> {
+    let lot = &planned.lot;
+    let key = lot.head.key;
+    let file = codec::encode_lot(lot, ctx.settings.format, ctx.settings.encoding)
+        .map_err(|fault| StepError::Codec(fault.to_string()))?;
+    let mut tx = ctx.store.write().await?;
+    ledger::intend(&mut tx, lease, planned, &file, now).await?;
+    for anomaly in &planned.anomalies {
+        anomalies::raise(&mut tx, key.school, anomaly).await?;
+    }
+    tx.commit(Point::LotIntended).await?;
+    ctx.keep(&file.name, &file.bytes).await?;
+    let answer = served.far.siecle.publish(&file).await;
+    let outcome = judge(&answer);
+    let mut tx = ctx.store.write().await?;
+    ledger::record(&mut tx, lease, key, lot.head.number, &outcome, now).await?;
+    tx.commit(Point::LotRecorded).await?;
+    let counts = lot.head.counts;
+    let sent = SentLot { key, number: lot.head.number, demands: counts.demands, without_entry: counts.without_entry };
+    match outcome {
+        Outcome::Delivered => {
+            done.lots.push(sent);
+            receipts::wait(ctx, served, lease, now, done).await?;
+        }
+        // Its receipt is asked for at once in the same run; the same bytes go again only when it never arrived.
+        Outcome::InDoubt { .. } => {
+            done.lots.push(sent);
+            receipts::settle(ctx, served, lease, now, done).await?;
+        }
+        Outcome::Refused { code, detail, set_up } => {
+            done.rejected += u32::from(!set_up);
+            let why = format!("lot {} was refused with {code}: {detail}", lot.head.number);
+            done.failures.extend(set_up.then_some(Failure { step: Step::Demands, why, set_up }));
+        }
+        Outcome::TryAgain { .. } => done.failures.push(failure(Step::Demands, &answer)),
+    }
+    Ok(())
+}
