@@ -183,10 +183,11 @@ fn fault_at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use crate::crash::{Crash, Point};
+    use crate::domain::time::Zone;
     use crate::store::db::Engine;
     use crate::store::open::*;
-    use crate::store::test_support::{arrives, dump, file, memory, noon, read, school, url};
-    use crate::store::{feed, journal};
+    use crate::store::test_support::{arrives, dump, file, key, memory, noon, read, school, url};
+    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, responses};
     use rstest::rstest;
     use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -308,6 +309,51 @@ mod tests {
         let copy = Store::open(&format!("sqlite:{}", target.display()), Crash::off()).await.unwrap();
         assert_eq!(dump(&copy).await, dump(&store).await);
         assert!(matches!(store.backup(&target).await, Err(StoreError::File { .. })), "a copy replaces nothing");
+    }
+
+    /// A database as migration `version` made it, with rows in each of its tables.
+    async fn left_by(version: i64) -> SqlitePool {
+        let pool = one_connection().connect_with(connecting(SqliteConnectOptions::new())).await.unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        SQLITE.run_direct(Some(version), &mut *connection, MARKS_ONLY).await.unwrap();
+        let rows = fs::read_to_string(format!("fixtures/migrations/{version:04}.sql")).unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *connection).await.unwrap();
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
+        for table in sqlx::query(sql).fetch_all(&mut *connection).await.unwrap() {
+            let table: String = table.get(0);
+            let count = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+            let rows: i64 = sqlx::query(count).fetch_one(&mut *connection).await.unwrap().get(0);
+            assert!(rows > 0, "the fixture of migration {version} fills {table}");
+        }
+        drop(connection);
+        pool
+    }
+
+    #[tokio::test]
+    async fn every_migration_finds_rows_and_what_they_say_is_read_today() {
+        for migration in SQLITE.iter() {
+            let pool = left_by(migration.version).await;
+            migrate(&pool).await.unwrap();
+            let engine = Engine::Sqlite { writer: pool.clone(), readers: pool };
+            let store = Store { engine, crash: Crash::off(), holding: Holding::default() };
+            assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
+            let mut tx = store.read().await.unwrap();
+            let cursor = feed::cursor(&mut tx, school()).await.unwrap();
+            assert_eq!((cursor.epoch, cursor.seq, cursor.stopped), (2, 7, Some(feed::Stop::Hole { from: 8, to: 9 })));
+            let snapshot = demands::snapshot(&mut tx, key(), Zone::Europe__Paris).await.unwrap();
+            let versions = snapshot.pupils.iter().map(|it| it.demand.as_ref().map(|demand| demand.version));
+            assert_eq!(versions.collect::<Vec<_>>(), [Some(1), None]);
+            let facts = campaigns::journal(&mut tx, key()).await.unwrap();
+            assert_eq!((facts.windows.len(), facts.lots.len(), facts.responses.held_files), (2, 1, 1));
+            assert_eq!((facts.responses.pending_transfer, facts.responses.missing.len()), (0, 0));
+            let ledger = ledger::plan_ledger(&mut tx, key()).await.unwrap();
+            assert_eq!((ledger.next_number, ledger.cut_since_closing), (2, true));
+            assert_eq!(ledger::held(&mut tx, school()).await.unwrap().len(), 1);
+            assert_eq!(anomalies::list(&mut tx, None, true).await.unwrap().len(), 1);
+            assert_eq!(nights::list(&mut tx, school(), 9).await.unwrap().len(), 1);
+            assert_eq!(responses::held_files(&mut tx, school()).await.unwrap().len(), 1);
+            assert_eq!(demands::known(&mut tx, key()).await.unwrap().len(), 2);
+        }
     }
 
     #[test]

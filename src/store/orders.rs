@@ -369,7 +369,7 @@ mod tests {
             answer_seq: None,
             given_at: noon(),
         };
-        assert_eq!(pending_of(&store).await, [row.clone()]);
+        assert_eq!(pending_of(&store).await, std::slice::from_ref(&row));
         for _ in 0..2 {
             recorded(&store, 1, OrderOutcome::Sent).await;
             assert_eq!(pending_of(&store).await, [PendingRow { state: PendingState::Sent, ..row.clone() }]);
