@@ -1,16 +1,14 @@
 //! `navette replay`: plays scenarios under a simulated clock.
 
-use crate::{
-    cli::{
-        Global,
-        exit::Exit,
-        output::{complain, print, print_json},
-    },
-    crash::Point,
-    replay::{
-        report::{Report, to_json},
-        suite::{self, Unreadable, Verdict, Wishes},
-    },
+use crate::cli::{
+    Global,
+    exit::Exit,
+    output::{complain, print, print_json},
+};
+use crate::crash::Point;
+use crate::replay::{
+    report::{Report, to_json},
+    suite::{self, Unreadable, Verdict, Wishes},
 };
 use std::{fs, path::PathBuf};
 

@@ -1,12 +1,10 @@
 //! The scenario's names and the identifiers that both far sides know them by.
 
-use crate::{
-    domain::{
-        pupil::{PupilId, RepresentativeId},
-        school::SchoolKey,
-    },
-    replay::scenario::PupilSpec,
+use crate::domain::{
+    pupil::{PupilId, RepresentativeId},
+    school::SchoolKey,
 };
+use crate::replay::scenario::PupilSpec;
 use std::collections::BTreeMap;
 
 /// `ELEVE_ID` of the first pupil (scenarios.md).

@@ -1,20 +1,18 @@
 //! Plays a scenario: from step to step the clock jumps, and whatever falls due in between happens at its due instant.
 
-use crate::{
-    crash::Point,
-    domain::time::{MINUTE_S, Timestamp},
-    guard::CalendarChange,
-    replay::{
-        expect,
-        report::{Report, StepReport},
-        scenario::{Action, Scenario, Step, Way},
-        stage::{Database, Stage, StageFault},
-        steps::{self, Played},
-        summary,
-    },
-    run::{self, outcome::Summary},
-    window::{self, Answer},
+use crate::crash::Point;
+use crate::domain::time::{MINUTE_S, Timestamp};
+use crate::guard::CalendarChange;
+use crate::replay::{
+    expect,
+    report::{Report, StepReport},
+    scenario::{Action, Scenario, Step, Way},
+    stage::{Database, Stage, StageFault},
+    steps::{self, Played},
+    summary,
 };
+use crate::run::{self, outcome::Summary};
+use crate::window::{self, Answer};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a scenario is played.

@@ -1,21 +1,19 @@
 //! Sends the demands of one campaign to Siècle: snapshot → plan → encode → intend → deliver → record.
 
-use crate::{
-    codec::{self, encoding},
-    crash::Point,
-    domain::{campaign::CampaignKey, lot::Format, time::Timestamp},
-    plan::{
-        delivery::{Outcome, judge},
-        demands::{DemandPlan, Planned, plan},
-    },
-    run::{
-        context::{Context, Served},
-        outcome::{Done, Failure, SentLot, Step},
-        receipts,
-        step::{StepError, failure},
-    },
-    store::{anomalies, demands, holds, lease::Lease, ledger},
+use crate::codec::{self, encoding};
+use crate::crash::Point;
+use crate::domain::{campaign::CampaignKey, lot::Format, time::Timestamp};
+use crate::plan::{
+    delivery::{Outcome, judge},
+    demands::{DemandPlan, Planned, plan},
 };
+use crate::run::{
+    context::{Context, Served},
+    outcome::{Done, Failure, SentLot, Step},
+    receipts,
+    step::{StepError, failure},
+};
+use crate::store::{anomalies, demands, holds, lease::Lease, ledger};
 
 /// Whether a lot leaves although nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,29 +1,27 @@
 //! Reads the téléservice's feed: events in order, checked on arrival, applied with the cursor in one transaction.
 //! Needs no lease: reading again changes nothing.
 
-use crate::{
-    check::events::{Change, Context as Rules, apply},
-    crash::Point,
-    domain::{
-        anomaly::{Anomaly, Code, Subject},
-        event::{Event, EventKind},
-        order::Motive,
-        pupil::PupilId,
-        school::SchoolKey,
-        time::Timestamp,
-    },
-    run::{
-        context::{Context, Served},
-        outcome::{Done, Failure, Step},
-        step::{StepError, failure},
-    },
-    store::{
-        Tx, anomalies, campaigns,
-        feed::{self, Cursor, Stop},
-        responses,
-    },
-    transport::teleservice::FeedPage,
+use crate::check::events::{Change, Context as Rules, apply};
+use crate::crash::Point;
+use crate::domain::{
+    anomaly::{Anomaly, Code, Subject},
+    event::{Event, EventKind},
+    order::Motive,
+    pupil::PupilId,
+    school::SchoolKey,
+    time::Timestamp,
 };
+use crate::run::{
+    context::{Context, Served},
+    outcome::{Done, Failure, Step},
+    step::{StepError, failure},
+};
+use crate::store::{
+    Tx, anomalies, campaigns,
+    feed::{self, Cursor, Stop},
+    responses,
+};
+use crate::transport::teleservice::FeedPage;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 

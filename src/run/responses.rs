@@ -1,41 +1,39 @@
 //! Fetches the councils' response files, takes each through the guard and the checks, and carries what stands to the téléservice.
 
-use crate::{
-    check::responses::{Checked, FileContext, check},
-    codec::{self, Fault},
-    crash::Point,
-    domain::{
-        anomaly::{Anomaly, Code, Subject},
-        campaign::CampaignKey,
-        lot::FileName,
-        pupil::{Ine, PupilId},
-        response::{RawResponse, ResponseHead},
-        school::SchoolKey,
-        time::Timestamp,
-    },
-    guard::{
-        self,
-        action::Import,
-        facts::FarSide,
-        verdict::{Permit, RefusalCode, Verdict},
-    },
-    plan::{
-        responses::plan,
-        thresholds::{Gate, Loss},
-    },
-    run::{
-        context::{Context, Served},
-        facts,
-        outcome::{Done, Step},
-        step::{StepError, failure},
-    },
-    store::{
-        Tx, anomalies, campaigns, demands,
-        holds::{self, HoldKind},
-        lease::Lease,
-        orders, pupils,
-        responses::{self, FileState, HeldFile},
-    },
+use crate::check::responses::{Checked, FileContext, check};
+use crate::codec::{self, Fault};
+use crate::crash::Point;
+use crate::domain::{
+    anomaly::{Anomaly, Code, Subject},
+    campaign::CampaignKey,
+    lot::FileName,
+    pupil::{Ine, PupilId},
+    response::{RawResponse, ResponseHead},
+    school::SchoolKey,
+    time::Timestamp,
+};
+use crate::guard::{
+    self,
+    action::Import,
+    facts::FarSide,
+    verdict::{Permit, RefusalCode, Verdict},
+};
+use crate::plan::{
+    responses::plan,
+    thresholds::{Gate, Loss},
+};
+use crate::run::{
+    context::{Context, Served},
+    facts,
+    outcome::{Done, Step},
+    step::{StepError, failure},
+};
+use crate::store::{
+    Tx, anomalies, campaigns, demands,
+    holds::{self, HoldKind},
+    lease::Lease,
+    orders, pupils,
+    responses::{self, FileState, HeldFile},
 };
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
