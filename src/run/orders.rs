@@ -8,7 +8,7 @@ use crate::domain::{
     school::SchoolKey,
     time::Timestamp,
 };
-use crate::plan::delivery::{Answer, Outcome, judge};
+use crate::plan::delivery::{Answer, Outcome, judge_repeatable};
 use crate::run::{
     context::{Context, Served},
     facts,
@@ -157,7 +157,7 @@ async fn refused_or_failed(
     answer: Answer,
     now: Timestamp,
 ) -> Result<Sent, StepError> {
-    match judge(&answer) {
+    match judge_repeatable(&answer) {
         Outcome::Refused { set_up, code, .. } if !set_up => {
             record(ctx, school, number, &OrderOutcome::Refused { code }, now).await?;
             Ok(Sent::Failed(answer))
