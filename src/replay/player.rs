@@ -224,7 +224,7 @@ impl Player<'_, '_> {
             match played {
                 Some(played) => return Ok(played),
                 // An operator whose command died gives it again.
-                None if self.kill.is_some() => self.restart(step.at).await?,
+                None if self.kill.is_some() => self.reopen().await?,
                 None => {
                     self.dead = true;
                     return Ok(Played { outcome: None, earliest: None, sentence: None });
@@ -246,6 +246,10 @@ impl Player<'_, '_> {
             let Some(next) = next.filter(|next| *next <= until) else { break };
             self.stage.clock.set(next);
             self.tick(next).await?;
+        }
+        // Every tick that is due up to `until` was played, or would have found nothing.
+        if self.ticked.is_some() && until.floor_minute() == until {
+            self.ticked = Some(until);
         }
         Ok(())
     }
@@ -285,13 +289,18 @@ impl Player<'_, '_> {
 
     /// The program is started again: it ticks at once.
     async fn restart(&mut self, now: Timestamp) -> Result<(), StageFault> {
-        self.dead = false;
-        self.settled = false;
-        self.stage.restart().await?;
+        self.reopen().await?;
         if self.scenario.daemon && self.up {
             self.ticked = Some(now);
             run::tick(&self.stage.ctx, &BTreeSet::new(), now).await;
         }
         Ok(())
+    }
+
+    /// Nothing of the dead program is left but what it committed.
+    async fn reopen(&mut self) -> Result<(), StageFault> {
+        self.dead = false;
+        self.settled = false;
+        self.stage.restart().await
     }
 }
