@@ -18,7 +18,11 @@ pub mod responses;
 pub mod step;
 
 use crate::crash::Point;
-use crate::domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp};
+use crate::domain::{
+    campaign::{Calendar, CampaignKey},
+    school::SchoolKey,
+    time::{DAY_S, Timestamp},
+};
 use crate::guard::{FarSide, State};
 use crate::nights::Due;
 use crate::run::{
@@ -131,13 +135,18 @@ async fn try_tick(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done
     Ok(done)
 }
 
+/// A campaign is about to open a day before it does: a switch flipped too early is then seen within a minute.
+pub fn watched_from(calendar: &Calendar) -> Timestamp {
+    calendar.opens.plus_s(-DAY_S)
+}
+
 /// Between nights only schools with a campaign that is open, about to open, or closed and not ended are looked at.
 async fn is_watched(ctx: &Context, served: &Served, now: Timestamp) -> Result<bool, StepError> {
     let mut tx = ctx.store.read().await?;
     for key in campaigns::keys(&mut tx, served.school.key).await? {
         let (facts, _) = facts::of(ctx, &mut tx, key, FarSide { reachable: true, clock_skew_ms: None }).await?;
         let watched = match facts.state(now) {
-            State::Planned => facts.calendar().is_some_and(|calendar| calendar.opens <= now),
+            State::Planned => facts.calendar().is_some_and(|calendar| watched_from(calendar) <= now),
             State::Ended => false,
             State::Open
             | State::Closed

@@ -37,7 +37,7 @@ pub struct Ledger {
     pub ever_opened: bool,
     /// `seq` of its latest closing.
     pub closed_seq: Option<u64>,
-    /// The latest closing was by `ends`, and `cut_since_closing`.
+    /// A lot acknowledged or still waiting was cut at or after the campaign's `ends`.
     pub ended: bool,
     /// The last lot acknowledged or still waiting.
     pub last: Option<LastLot>,

@@ -1,24 +1,21 @@
 //! Reads a `scenario.toml`: every key of scenarios.md and no other, all faults at once with their lines.
 
-use crate::crash::Point;
+mod names;
+mod steps;
+
 use crate::domain::{
     campaign::{Calendar, Phase},
-    event::RawChoice,
     lot::{Encoding, Format},
     pupil::{Division, REPRESENTATIVES_MAX},
     school::{Level, SchoolYear, Uai},
     time::{TimeFault, TimeOfDay, Timestamp, Zone, parse_time_of_day},
-    track::Track,
 };
 use crate::guard::CalendarChange;
 use crate::replay::{
     document::{Fault, Faults, Section, number_of},
-    scenario::{
-        Action, CampaignSpec, DigestSpec, Entry, Expected, FaultSpec, Override, PupilSpec, Scenario, SchoolSpec, Side,
-        Step, Way, Who,
-    },
+    parse::{names::Known, steps::step},
+    scenario::{CampaignSpec, PupilSpec, Scenario, SchoolSpec, Step, Way},
 };
-use crate::window::Hand;
 use std::{collections::BTreeMap, path::PathBuf};
 use toml::de::{DeTable, DeValue};
 
@@ -68,9 +65,12 @@ fn scenario(top: &Section<'_>, folder_name: &str, folder: Option<PathBuf>) -> Op
     let campaigns: Vec<CampaignSpec> =
         top.sections("campaign").iter().filter_map(|section| campaign(section, &schools)).collect();
     let mut steps = Vec::new();
+    let mut known = Known::of(&schools);
     for section in top.sections("step") {
         let step = step(&section, &schools, &campaigns);
-        section.finish();
+        if let Some(step) = &step {
+            known.check(&section, step);
+        }
         if let (Some(step), Some(last)) = (&step, steps.last().map(|last: &Step| last.at))
             && step.at < last
         {
@@ -98,7 +98,7 @@ fn scenario(top: &Section<'_>, folder_name: &str, folder: Option<PathBuf>) -> Op
     })
 }
 
-fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
+pub(in crate::replay) fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Result<T, String> {
     let known = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
     found.ok_or_else(|| format!("must be one of {}", known()))
@@ -118,7 +118,7 @@ fn parse_level(text: &str) -> Result<Level, String> {
     Level::of_code(text).ok_or_else(|| "must be 3E or 2GT".to_owned())
 }
 
-fn parse_phase(text: &str) -> Result<Phase, String> {
+pub(in crate::replay) fn parse_phase(text: &str) -> Result<Phase, String> {
     Phase::of_code(text).ok_or_else(|| "must be PROVISOIRE or DEFINITIVE".to_owned())
 }
 
@@ -160,7 +160,7 @@ fn synthetic(division: &Division, n: u32) -> PupilSpec {
     PupilSpec { id, division: division.clone(), representatives, out_of_procedure: bool::default(), last_name: None }
 }
 
-fn pupil(section: &Section<'_>, id_keys: &[&'static str]) -> Option<PupilSpec> {
+pub(in crate::replay) fn pupil(section: &Section<'_>, id_keys: &[&'static str]) -> Option<PupilSpec> {
     let id = id_keys.first().map(|key| section.needed(key))?;
     section.needed("division");
     let division = section.parsed("division", Division::parse);
@@ -208,13 +208,13 @@ fn campaign(section: &Section<'_>, schools: &[SchoolSpec]) -> Option<CampaignSpe
 
 /// The civil times of a calendar in a school's zone. A shape that is no time is a fault of the file; a time that does
 /// not exist, or exists twice, is the guard's `CIVIL_TIME`.
-struct Times<'a, 'd> {
-    section: &'a Section<'d>,
-    zone: Zone,
+pub(in crate::replay) struct Times<'a, 'd> {
+    pub(in crate::replay) section: &'a Section<'d>,
+    pub(in crate::replay) zone: Zone,
 }
 
 impl Times<'_, '_> {
-    fn change(&self) -> Result<CalendarChange, String> {
+    pub(in crate::replay) fn change(&self) -> Result<CalendarChange, String> {
         let [opens, closes, reopens, ends] =
             ["opens", "closes", "reopens", "ends"].map(|key| self.section.text(key).map(|text| (key, text)));
         let councils = self.section.map("councils", |value| match value {
@@ -254,213 +254,5 @@ impl Times<'_, '_> {
                 Ok(None)
             }
         }
-    }
-}
-
-fn step(section: &Section<'_>, schools: &[SchoolSpec], campaigns: &[CampaignSpec]) -> Option<Step> {
-    let named = section.has("uai");
-    let school = match section.parsed("uai", Uai::parse) {
-        Some(uai) => {
-            let found = schools.iter().find(|school| school.uai == uai);
-            if found.is_none() {
-                section.fault_of("uai", "is no school of this scenario");
-            }
-            found?
-        }
-        None => schools.first()?,
-    };
-    section.needed("at");
-    let at = section.parsed("at", |text| Timestamp::parse_in(text, school.zone));
-    let given = section.parsed("phase", parse_phase);
-    let mut own = campaigns.iter().filter(|campaign| campaign.uai == school.uai).map(|campaign| campaign.phase);
-    let phase = given.or_else(|| own.next().filter(|_| own.next().is_none()));
-    let expected_word = section.has("expect");
-    let name = section.needed("do");
-    let (name, action) = action(&name, section, school, named)?;
-    let expect = match action {
-        Action::Expect(_) if expected_word => {
-            section.fault_of("expect", "is no key of an `expect` step: write what is expected as its keys");
-            None
-        }
-        _ => section.text("expect"),
-    };
-    Some(Step { at: at?, name, uai: school.uai, phase, action, expect: expect.unwrap_or_else(|| "ok".to_owned()) })
-}
-
-fn action(name: &str, section: &Section<'_>, school: &SchoolSpec, named: bool) -> Option<(&'static str, Action)> {
-    Some(match name {
-        "draft" => ("draft", Action::Draft(entry(section))),
-        "validate" => ("validate", Action::Validate(entry(section))),
-        "validate_all" => {
-            let track = section.text("track").unwrap_or_else(|| Track::SecondeGt.code().to_owned());
-            ("validate_all", Action::ValidateAll { division: division(section), track })
-        }
-        "logout" => ("logout", Action::Logout(who(section))),
-        "acknowledge" => ("acknowledge", Action::Acknowledge(who(section))),
-        "acknowledge_all" => ("acknowledge_all", Action::AcknowledgeAll),
-        "reply" => ("reply", reply(section)),
-        "emit" => ("emit", emit(section)?),
-        "arrive" => ("arrive", Action::Arrive(pupil(section, &["pupil"])?)),
-        "leave" => ("leave", Action::Leave { pupil: section.needed("pupil") }),
-        "open" => ("open", Action::Window { hand: Hand::Open, derogation: derogation(section) }),
-        "close" => ("close", Action::Window { hand: Hand::Close, derogation: derogation(section) }),
-        "reopen" => ("reopen", Action::Window { hand: Hand::Reopen, derogation: derogation(section) }),
-        "calendar" => {
-            let change = Times { section, zone: school.zone }.change();
-            ("calendar", Action::Calendar { change, derogation: derogation(section) })
-        }
-        "switch" => ("switch", Action::Switch { open: needed_truth(section, "open") }),
-        "respond" => ("respond", respond(section)),
-        "entry_complete" => ("entry_complete", Action::EntryComplete),
-        "sync" => ("sync", Action::Sync { named }),
-        "resync" => ("resync", Action::Resync),
-        "approve" => ("approve", Action::Approve),
-        "siecle" => ("siecle", Action::Faults(Side::Siecle, faults(section, Side::Siecle))),
-        "teleservice" => ("teleservice", Action::Faults(Side::Teleservice, faults(section, Side::Teleservice))),
-        "deliver" => ("deliver", deliver(section)),
-        "daemon" => ("daemon", Action::Daemon { up: needed_truth(section, "up") }),
-        "crash" => {
-            section.needed("point");
-            let find = |text: &str| Point::of_name(text).ok_or("no such point: `navette replay --points` lists them");
-            ("crash", Action::Crash { point: section.parsed("point", find)? })
-        }
-        "expect" => ("expect", Action::Expect(Box::new(expected(section)))),
-        unknown => {
-            section.fault_of("do", format!("\"{unknown}\" is no step"));
-            return None;
-        }
-    })
-}
-
-fn needed_truth(section: &Section<'_>, key: &'static str) -> bool {
-    if !section.has(key) {
-        section.fault(format!("`{key}` is missing"));
-    }
-    section.truth(key).unwrap_or_default()
-}
-
-fn who(section: &Section<'_>) -> Who {
-    Who { pupil: section.needed("pupil"), by: section.needed("by") }
-}
-
-fn division(section: &Section<'_>) -> Option<Division> {
-    section.parsed("division", Division::parse)
-}
-
-fn entry(section: &Section<'_>) -> Entry {
-    if !section.has("choices") {
-        section.fault("`choices` is missing");
-    }
-    let mut choices = Vec::new();
-    for (choice, rank) in section.sections("choices").iter().zip(1..) {
-        choices.push(RawChoice {
-            rank,
-            track: choice.needed("track"),
-            formation: choice.text("formation"),
-            code: choice.text("code"),
-            status: choice.text("status"),
-        });
-        choice.finish();
-    }
-    Entry { who: who(section), choices }
-}
-
-fn reply(section: &Section<'_>) -> Action {
-    if !section.has("accept") {
-        section.fault("`accept` is missing");
-    }
-    let codes = section.texts("accept").unwrap_or_default();
-    let accept: Vec<Track> = codes.iter().filter_map(|code| Track::of_code(code)).collect();
-    if accept.len() != codes.len() {
-        section.fault_of("accept", "names a track that does not exist");
-    }
-    Action::Reply { who: who(section), accept }
-}
-
-fn emit(section: &Section<'_>) -> Option<Action> {
-    let without = section.texts("without").unwrap_or_default();
-    match section.json("event") {
-        Some(serde_json::Value::Object(event)) => Some(Action::Emit { event, without }),
-        Some(_) | None => {
-            section.fault("`event` must be a table");
-            None
-        }
-    }
-}
-
-fn derogation(section: &Section<'_>) -> Option<Override> {
-    let asked = section.truth("override").unwrap_or_default();
-    let reason = section.text("reason").unwrap_or_default();
-    asked.then_some(Override { reason })
-}
-
-fn respond(section: &Section<'_>) -> Action {
-    let answer = |value: &DeValue<'_>| match value.as_str() {
-        Some("OUI") => Some(true),
-        Some("NON") => Some(false),
-        Some(_) | None => None,
-    };
-    let mut proposals = BTreeMap::new();
-    for (code, accepted) in section.map("proposals", answer).unwrap_or_default() {
-        match Track::of_code(&code) {
-            Some(track) => _ = proposals.insert(track, accepted),
-            None => section.fault_of("proposals", format!("\"{code}\" is no track")),
-        }
-    }
-    Action::Respond {
-        division: division(section),
-        pupil: section.text("pupil"),
-        value: section.text("value"),
-        reason: section.text("reason"),
-        proposals,
-    }
-}
-
-fn faults(section: &Section<'_>, side: Side) -> FaultSpec {
-    fn small<T: TryFrom<i64>>(section: &Section<'_>, key: &'static str) -> Option<T> {
-        let number = section.number(key)?;
-        T::try_from(number).map_err(|_| section.fault_of(key, "is out of range")).ok()
-    }
-    let siecle = side == Side::Siecle;
-    FaultSpec {
-        up: section.truth("up"),
-        latency_ms: small(section, "latency_ms"),
-        lose_reply: small(section, "lose_reply"),
-        status: small(section, "status"),
-        times: small(section, "times").unwrap_or(1),
-        on: section.parsed("on", |text| topic(text, side)),
-        reject: if siecle { section.texts("reject") } else { None },
-        treat: if siecle { section.truth("treat") } else { None },
-    }
-}
-
-fn topic(text: &str, side: Side) -> Result<String, String> {
-    let topics: &[&str] = match side {
-        Side::Siecle => &["lots", "receipts", "responses"],
-        Side::Teleservice => &["feed", "orders"],
-    };
-    if topics.contains(&text) { Ok(text.to_owned()) } else { Err(format!("must be one of {}", topics.join(", "))) }
-}
-
-fn deliver(section: &Section<'_>) -> Action {
-    let words = [("right", DigestSpec::Right), ("wrong", DigestSpec::Wrong), ("none", DigestSpec::None)];
-    let digest = section.parsed("digest", |text| one_of(text, &words)).unwrap_or(DigestSpec::Right);
-    let file = section.needed("file");
-    let publish_as = section.text("as").unwrap_or_else(|| file.clone());
-    Action::Deliver { file, publish_as, digest }
-}
-
-fn expected(section: &Section<'_>) -> Expected {
-    let truth = |value: &DeValue<'_>| value.as_bool();
-    Expected {
-        siecle: section.map("siecle", number_of).unwrap_or_default(),
-        locked: section.map("locked", truth).unwrap_or_default(),
-        state: section.text("state"),
-        at_risk: section.truth("at_risk"),
-        open: section.truth("open"),
-        anomalies: section.texts("anomalies"),
-        nights: section.map("nights", number_of).unwrap_or_default(),
-        lots: section.number("lots"),
-        held: section.number("held"),
     }
 }

@@ -11,7 +11,11 @@ use crate::replay::{
     steps::{self, Played},
     summary,
 };
-use crate::run::{self, outcome::Summary};
+use crate::run::{
+    self,
+    outcome::{Done, Failure, Step as StepName, Summary},
+};
+use crate::sandbox::hold;
 use crate::window::{self, Answer};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -274,10 +278,11 @@ impl Player<'_, '_> {
         };
         match summary {
             Some(summary) => {
-                self.settled = !summary.schools.values().any(run::outcome::Done::changed);
-                if !self.settled {
+                let changed = summary.schools.values().any(Done::changed);
+                if changed {
                     (self.told)(&Happening::Tick(now, &summary));
                 }
+                self.settled = !changed && !summary.schools.values().any(|done| self.may_differ(done));
             }
             None if self.kill.is_some() => {
                 self.restart(now).await?;
@@ -285,6 +290,18 @@ impl Player<'_, '_> {
             None => self.dead = true,
         }
         Ok(())
+    }
+
+    /// Whether the next tick may find another far side though no step came between: one that failed counts its failures.
+    /// One that is down as a whole stays so.
+    fn may_differ(&self, done: &Done) -> bool {
+        let (families, councils) =
+            (hold(&self.stage.teleservice).faults.is_up(), hold(&self.stage.siecle).faults.is_up());
+        let differs = |failure: &Failure| match failure.step {
+            StepName::Feed | StepName::Orders => families,
+            StepName::Receipts | StepName::Responses | StepName::Demands => councils,
+        };
+        (0 < done.in_doubt && councils) || done.failures.iter().any(differs)
     }
 
     /// The program is started again: it ticks at once.

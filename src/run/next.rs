@@ -7,6 +7,7 @@ use crate::run::{
     context::{Context, Served},
     facts,
     step::StepError,
+    watched_from,
 };
 use crate::store::{campaigns, nights as ledger};
 
@@ -22,8 +23,8 @@ pub async fn instant(ctx: &Context, served: &Served, now: Timestamp) -> Result<O
     let mut next = Some(nights::next(served.school.zone, ctx.settings.slot, &nights, &closings, now));
     for key in campaigns::keys(&mut tx, school).await? {
         let (facts, _) = facts::of(ctx, &mut tx, key, FarSide { reachable: true, clock_skew_ms: None }).await?;
-        let guard = guard::next(&facts, now);
-        next = [next, guard].into_iter().flatten().min();
+        let watched = facts.calendar().map(watched_from).filter(|at| now < *at);
+        next = [next, guard::next(&facts, now), watched].into_iter().flatten().min();
     }
     Ok(next)
 }

@@ -35,7 +35,7 @@ pub async fn gone(ctx: &Context, served: &Served, now: Timestamp, done: &mut Don
         return Ok(BTreeSet::new());
     }
     match served.far.teleservice.refusals(school).await {
-        Ok(refusals) => take_refusals(ctx, school, &sent, refusals, now).await?,
+        Ok(refusals) => take_refusals(ctx, school, &sent, refusals, now, done).await?,
         Err(answer) => done.failures.push(failure(Step::Orders, &answer)),
     }
     let mut gone = BTreeSet::new();
@@ -77,15 +77,19 @@ pub async fn settle(ctx: &Context, school: SchoolKey, gone: &BTreeSet<u32>, now:
     Ok(())
 }
 
-/// Sends every order that was intended and not yet sent, by number.
+/// Sends every order that was intended and not yet sent: closings first, then by number.
 ///
 /// # Errors
 /// The store's. A téléservice that does not answer is a failure in `Done`; the orders stay intended.
 pub async fn deliver(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done, StepError> {
     let school = served.school.key;
     let mut done = Done::default();
-    let pending = orders::pending(&mut ctx.store.read().await?, school).await?;
-    for row in pending.into_iter().filter(|row| row.state == PendingState::Intended) {
+    let mut pending = orders::pending(&mut ctx.store.read().await?, school).await?;
+    pending.retain(|row| row.state == PendingState::Intended);
+    // A closing never waits behind responses that cannot be carried; the téléservice refuses what it overtakes, and that
+    // is given again.
+    pending.sort_by_key(|row| (!closes(row), row.number));
+    for row in pending {
         let sent = match &row.kind {
             OrderKind::Window(order, action) => {
                 // An opening intended by a run that died may be too late by now; a closing never is, and the permit of
@@ -101,14 +105,17 @@ pub async fn deliver(ctx: &Context, served: &Served, now: Timestamp) -> Result<D
         };
         match sent {
             Sent::Given => done.orders += 1,
-            // Orders are obeyed in their order: what follows waits too.
-            Sent::Failed(answer) => {
-                done.failures.push(failure(Step::Orders, &answer));
-                return Ok(done);
-            }
+            Sent::Failed(answer) => done.failures.push(failure(Step::Orders, &answer)),
         }
     }
     Ok(done)
+}
+
+fn closes(row: &PendingRow) -> bool {
+    match &row.kind {
+        OrderKind::Window(order, _) => !order.open,
+        OrderKind::Responses(_) => false,
+    }
 }
 
 /// What became of one attempt to send an order.
@@ -188,6 +195,7 @@ async fn take_refusals(
     sent: &[&PendingRow],
     refusals: Vec<Refusal>,
     now: Timestamp,
+    done: &mut Done,
 ) -> Result<(), StepError> {
     let ours = refusals.into_iter().filter_map(|refusal| {
         let row = sent.iter().find(|row| row.number == refusal.number)?;
@@ -197,6 +205,7 @@ async fn take_refusals(
         let mut tx = ctx.store.write().await?;
         match (&row.kind, refusal.whole) {
             (_, Some(code)) => {
+                done.fail(Step::Orders, format!("order {} was refused with {code}", row.number));
                 orders::record(&mut tx, school, row.number, &OrderOutcome::Refused { code }, now).await?;
             }
             (OrderKind::Responses(order), None) => {

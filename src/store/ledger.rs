@@ -15,7 +15,7 @@ use crate::domain::{
     school::SchoolKey,
     time::Timestamp,
 };
-use crate::guard::{By, OrderAction, window::Window};
+use crate::guard::window::Window;
 use crate::plan::{
     delivery::Outcome,
     demands::{LastLot, Ledger, Planned},
@@ -155,15 +155,22 @@ pub async fn plan_ledger(tx: &mut Tx, key: CampaignKey) -> Result<Ledger, StoreE
             tx.number(sqlx::AssertSqlSafe(sql), values).await? > 0
         }
     };
-    let ended = windows.last().is_some_and(|last| match last.by {
-        By::Order { action, by_hand: _ } => !last.open && action == OrderAction::End,
-        By::Person => false,
-    });
+    let ended = match campaigns::calendar(tx, key).await?.and_then(|calendar| calendar.ends) {
+        None => false,
+        Some(ends) => {
+            let sql = format!(
+                "SELECT COUNT(*) FROM lot WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
+                 AND cut_at_ms >= $5 AND {COUNTS}"
+            );
+            let values = own(key).into_iter().chain(values![ends]).collect();
+            tx.number(sqlx::AssertSqlSafe(sql), values).await? > 0
+        }
+    };
     Ok(Ledger {
         next_number,
         ever_opened: window.ever_opened,
         closed_seq: window.closed_seq,
-        ended: ended && cut_since_closing,
+        ended,
         last: last(tx, key).await?,
         cut_since_closing,
         in_doubt: in_doubt(tx, key).await?,
