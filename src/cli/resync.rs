@@ -6,7 +6,7 @@ use crate::{
         exit::Exit,
         output::{print, print_json},
         parsers, preview, summary,
-        wire::{Desk, Trace, who},
+        wire::{Desk, Trace, has_database, who},
     },
     domain::{
         campaign::Phase,
@@ -55,11 +55,22 @@ pub struct Args {
 /// # Errors
 /// When the configuration is faulty, the school unknown, or the database cannot be used.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
+    if args.dry_run && nothing_known(&args, global)? {
+        print("there is no database yet: nothing is known, and nothing would be done\n")?;
+        return Ok(Exit::Done);
+    }
     let desk = global.connect().await?;
     let served = desk.served(args.uai, args.year)?;
     let exit = desk.span.around(resync(&desk, served, &args, global)).await?;
     desk.ctx.store.close().await;
     Ok(exit)
+}
+
+/// Opening a database that is not there would make one.
+fn nothing_known(args: &Args, global: &Global) -> anyhow::Result<bool> {
+    let (options, _) = global.open()?;
+    let known = options.schools.iter().any(|school| school.key.uai == args.uai);
+    Ok(known && !has_database(&options.store))
 }
 
 async fn resync(desk: &Desk, served: &Served, args: &Args, global: &Global) -> anyhow::Result<Exit> {
