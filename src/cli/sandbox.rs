@@ -10,7 +10,7 @@ use crate::{
     domain::{
         lot::{Encoding, Format},
         school::SchoolYear,
-        time::{Civil, Date, TimeOfDay, Timestamp, Zone, day_before, slot_instant},
+        time::{Civil, Date, HOUR_S, TimeOfDay, Timestamp, Zone, day_before, slot_instant},
     },
     sandbox::{
         folders::{SiecleFolder, TeleserviceFolder},
@@ -77,6 +77,8 @@ const FIRST_MONTH: u32 = 9;
 /// Days until the closing, then until the councils (cli.md).
 const CLOSING_DAYS: u64 = 10;
 const COUNCIL_DAYS: u64 = 3;
+/// How long families enter, from the opening on.
+const ENTRY_HOURS: i64 = 12;
 /// Hours of the opening and the closing (cli.md); councils begin at the closing's.
 const OPENING_HOUR: u32 = 8;
 const CLOSING_HOUR: u32 = 18;
@@ -98,7 +100,9 @@ async fn serve(args: Args) -> anyhow::Result<Exit> {
     let world = World::generate(year, args.schools, args.pupils, args.seed);
     let (mut teleservice, mut siecle) = (Teleservice::new(), Siecle::new(Format::Xml, Encoding::Utf8));
     let opens = world.schools.first().map_or(now, |school| opening(school.zone, today));
-    world.fill(&mut teleservice, &mut siecle, opens.min(now), now);
+    // The same day makes the same feed, so that folders written before are found as they were left.
+    let until = opens.plus_s(ENTRY_HOURS * HOUR_S).min(now);
+    world.fill(&mut teleservice, &mut siecle, opens.min(now), until);
     let (teleservice, siecle) = (share(teleservice), share(siecle));
     match (args.transport, &args.path) {
         (Transport::Directory, Some(path)) => {

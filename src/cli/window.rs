@@ -177,6 +177,26 @@ async fn show(desk: &Desk, campaign: &Campaign, global: &Global) -> anyhow::Resu
     Ok(Exit::Done)
 }
 
+/// What the guard would answer now.
+enum Would {
+    Allow,
+    Already,
+    Refuse(Refusal),
+}
+
+impl Would {
+    fn json(&self, zone: Zone) -> Value {
+        match self {
+            Self::Allow => json!({ "code": "ok", "already": false }),
+            Self::Already => json!({ "code": "ok", "already": true }),
+            Self::Refuse(refusal) => {
+                let earliest = refusal.earliest.map(|at| at.rfc3339_utc());
+                json!({ "code": refusal.code.as_str(), "earliest": earliest, "sentence": refusal.sentence(zone) })
+            }
+        }
+    }
+}
+
 /// One campaign, to be explained.
 struct Shown<'a> {
     served: &'a Served,
@@ -195,10 +215,11 @@ impl Shown<'_> {
         let CampaignKey { school, level, phase } = self.facts.key();
         let (state, zone) = (self.facts.state(self.now), self.zone());
         let mut text = format!(
-            "{} ({}), année scolaire {}, palier {}, phase {}\n\nÉtat : {} ({})\nRègle en vigueur : {}\n",
+            "{} ({}), année scolaire {}-{}, palier {}, phase {}\n\nÉtat : {} ({})\nRègle en vigueur : {}\n",
             self.served.school.name,
             school.uai,
             school.year,
+            school.year.get() + 1,
             level.code(),
             phase.code(),
             state.label(),
@@ -213,11 +234,12 @@ impl Shown<'_> {
             text.push_str(&format!("  {label:<34} {said}\n"));
         }
         text.push_str("\nCe qui serait répondu maintenant :\n");
-        for (what, refusal) in self.verdicts() {
-            let said = refusal.map_or_else(
-                || "permis".to_owned(),
-                |refusal| format!("refusé, {} : {}", refusal.code.as_str(), refusal.sentence(zone)),
-            );
+        for (what, would) in self.verdicts() {
+            let said = match would {
+                Would::Allow => "permis".to_owned(),
+                Would::Already => "c'est déjà le cas".to_owned(),
+                Would::Refuse(refusal) => format!("refusé, {} : {}", refusal.code.as_str(), refusal.sentence(zone)),
+            };
             text.push_str(&format!("  {what:<34} {said}\n"));
         }
         text.push_str("\nProchaines échéances (heure locale, puis UTC) :\n");
@@ -300,7 +322,7 @@ impl Shown<'_> {
     }
 
     /// What the guard would answer to each demand.
-    fn verdicts(&self) -> [(&'static str, Option<Refusal>); 4] {
+    fn verdicts(&self) -> [(&'static str, Would); 4] {
         [
             ("ouvrir", self.verdict(Open)),
             ("fermer", self.verdict(Close)),
@@ -309,11 +331,12 @@ impl Shown<'_> {
         ]
     }
 
-    fn verdict<A: guard::Action>(&self, action: A) -> Option<Refusal> {
+    fn verdict<A: guard::Action>(&self, action: A) -> Would {
         match guard::decide(self.facts, action, self.now, None, self.policy) {
-            Verdict::Refused(refusal) => Some(refusal),
+            Verdict::Refused(refusal) => Would::Refuse(refusal),
             // The permit is dropped: nothing was asked for.
-            Verdict::Allowed(_) | Verdict::Already => None,
+            Verdict::Allowed(_) => Would::Allow,
+            Verdict::Already => Would::Already,
         }
     }
 
@@ -326,9 +349,7 @@ impl Shown<'_> {
         let verdicts: serde_json::Map<String, Value> = names
             .iter()
             .zip(self.verdicts())
-            .map(|(name, (_, refusal))| {
-                ((*name).to_owned(), refusal.map_or_else(|| json!({ "code": "ok" }), |it| refused(&it, zone)))
-            })
+            .map(|(name, (_, would))| ((*name).to_owned(), would.json(zone)))
             .collect();
         let next: Vec<Value> = self
             .facts
@@ -348,11 +369,6 @@ impl Shown<'_> {
 
 const RISK: &str = "À RISQUE : le premier conseil est à moins de 24 heures ou a commencé, et ni les demandes ni les \
                     réponses ne sont là où il le faut.\n";
-
-fn refused(refusal: &Refusal, zone: Zone) -> Value {
-    let earliest = refusal.earliest.map(|at| at.rfc3339_utc());
-    json!({ "code": refusal.code.as_str(), "earliest": earliest, "sentence": refusal.sentence(zone) })
-}
 
 /// An instant as staff read it, then in UTC.
 fn spoken(at: Timestamp, zone: Zone) -> String {
