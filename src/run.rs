@@ -24,22 +24,20 @@ pub mod responses;
 pub mod status;
 pub mod step;
 
-use crate::{
-    crash::Point,
-    domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp},
-    guard::{FarSide, State},
-    nights::Due,
-    run::{
-        context::{Context, Served},
-        demands::Wish,
-        outcome::{Done, Step, Summary},
-        step::StepError,
-    },
-    store::{
-        anomalies as raised, campaigns,
-        lease::{self, Lease},
-        ledger, responses as held,
-    },
+use crate::crash::Point;
+use crate::domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp};
+use crate::guard::{FarSide, State};
+use crate::nights::Due;
+use crate::run::{
+    context::{Context, Served},
+    demands::Wish,
+    outcome::{Done, Step, Summary},
+    step::StepError,
+};
+use crate::store::{
+    anomalies as raised, campaigns,
+    lease::{self, Lease},
+    ledger, responses as held,
 };
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::{sync::Semaphore, task::JoinSet};

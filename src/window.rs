@@ -1,23 +1,21 @@
 //! The guard by hand: open, close, reopen, and load a calendar. Reads the téléservice's feed first, asks the guard,
 //! gives the order by `run/orders.rs`.
 
-use crate::{
-    crash::Point,
-    domain::{campaign::CampaignKey, order::Motive, time::Timestamp},
-    guard::{
-        self, CalendarChange, Close, Derogation, Facts, FarSide, LoadCalendar, Open, Refusal, Reopen, Verdict,
-        WindowAction, verdict::Why,
-    },
-    nights,
-    run::{
-        self,
-        context::{Context, Served},
-        enforce, facts, feed, orders,
-        outcome::Done,
-        step::StepError,
-    },
-    store::{Tx, campaigns, orders as ledger},
+use crate::crash::Point;
+use crate::domain::{campaign::CampaignKey, order::Motive, time::Timestamp};
+use crate::guard::{
+    self, CalendarChange, Close, Derogation, Facts, FarSide, LoadCalendar, Open, Refusal, Reopen, Verdict,
+    WindowAction, verdict::Why,
 };
+use crate::nights;
+use crate::run::{
+    self,
+    context::{Context, Served},
+    enforce, facts, feed, orders,
+    outcome::Done,
+    step::StepError,
+};
+use crate::store::{Tx, campaigns, orders as ledger};
 
 /// Orders of this file are a person's.
 const BY_HAND: bool = true;

@@ -5,7 +5,7 @@
 
 use crate::check::{
     demands,
-    nomenclature::Nomenclature,
+    nomenclature::{Nomenclature, misfit},
     text::{self, ControlCharacter},
 };
 use crate::domain::{
@@ -283,7 +283,7 @@ fn put_demand(
     let late = context.deadlines.get(&(raw.level, phase)).is_some_and(|deadline| *deadline < event.at);
     // R18: exported all the same, and flagged.
     let tardive = late.then(|| found.anomaly(Code::Tardive, format!("version {}", raw.version)));
-    let misfit = context.nomenclature.and_then(|nomenclature| nomenclature.misfit(&choices));
+    let misfit = misfit(context.nomenclature, &choices);
     let mef = misfit.map(|code| found.anomaly(Code::Mef, format!("version {}, code {code}", raw.version)));
     let state = found.state.phases.entry(phase).or_default();
     state.owner.get_or_insert(raw.representative);

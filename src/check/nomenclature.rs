@@ -28,13 +28,31 @@ impl Nomenclature {
         }
     }
 
-    /// The first code among `choices` that is unknown, or belongs to another track than its choice.
-    pub fn misfit<'a>(&self, choices: &'a Choices) -> Option<&'a MefCode> {
-        choices.as_slice().iter().find_map(|choice| {
-            let code = choice.formation()?.code.as_ref()?;
-            let fits = self.0.get(significant(code)) == Some(&Some(choice.track()));
-            (!fits).then_some(code)
-        })
+    fn fits(&self, code: &MefCode, track: Track) -> bool {
+        self.0.get(significant(code)) == Some(&Some(track))
+    }
+}
+
+/// The first code among `choices` that leads to another track than its choice, or that a nomenclature does not know.
+/// Without a nomenclature the kind of diploma tells, which the first three digits of a code name.
+pub fn misfit<'a>(nomenclature: Option<&Nomenclature>, choices: &'a Choices) -> Option<&'a MefCode> {
+    choices.as_slice().iter().find_map(|choice| {
+        let code = choice.formation()?.code.as_ref()?;
+        let fits = match nomenclature {
+            Some(nomenclature) => nomenclature.fits(code, choice.track()),
+            None => track_of_diploma(code).is_none_or(|track| track == choice.track()),
+        };
+        (!fits).then_some(code)
+    })
+}
+
+/// The track of a first year, by the kind of diploma: 240, 241 and 271 are CAP, 247 and 276 lead to the baccalauréat
+/// professionnel (all 501 first years of the State's open list follow this).
+fn track_of_diploma(code: &MefCode) -> Option<Track> {
+    match code.as_str().get(..3)? {
+        "240" | "241" | "271" => Some(Track::Cap),
+        "247" | "276" => Some(Track::SecondePro),
+        _ => None,
     }
 }
 
@@ -44,7 +62,7 @@ fn significant(code: &MefCode) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::Nomenclature;
+    use super::{Nomenclature, misfit};
     use crate::domain::{
         demand::{Choice, Choices, Formation},
         school::Level,
@@ -79,7 +97,24 @@ mod tests {
             (mef("2500000003"), None),
         ]);
         let choices = vocational(track, code);
-        assert_eq!(nomenclature.misfit(&choices).map(MefCode::as_str), code.filter(|_| misfits));
+        assert_eq!(misfit(Some(&nomenclature), &choices).map(MefCode::as_str), code.filter(|_| misfits));
+    }
+
+    #[rstest]
+    #[case(Track::SecondePro, "2472541231", false)]
+    #[case(Track::SecondePro, "2760000001", false)]
+    #[case(Track::SecondePro, "2402010111", true)]
+    #[case(Track::SecondePro, "2410000001", true)]
+    #[case(Track::SecondePro, "2710000001", true)]
+    #[case(Track::Cap, "24020101110", false)]
+    #[case(Track::Cap, "2410000001", false)]
+    #[case(Track::Cap, "2710000001", false)]
+    #[case(Track::Cap, "2472541231", true)]
+    #[case(Track::Cap, "2760000001", true)]
+    #[case(Track::Cap, "9990000001", false)]
+    fn without_a_nomenclature_the_diploma_tells(#[case] track: Track, #[case] code: &str, #[case] misfits: bool) {
+        let choices = vocational(track, Some(code));
+        assert_eq!(misfit(None, &choices).is_some(), misfits);
     }
 
     #[rstest]

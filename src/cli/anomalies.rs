@@ -1,20 +1,21 @@
 //! `navette anomalies`: what needs a reader, and who has read it.
 
-use crate::{
-    cli::{
-        Global,
-        exit::{Exit, Stop},
-        output::{print, print_json},
-        parsers,
-        wire::{Desk, Trace, who},
-    },
-    domain::{
-        anomaly::{Anomaly, Subject},
-        school::{SchoolKey, Uai},
-    },
-    run::anomalies::settle,
-    store::anomalies,
+use crate::cli::{
+    Global,
+    exit::{Exit, Stop},
+    output::{print, print_json},
+    parsers,
+    wire::{Desk, Trace, who},
 };
+
+use crate::domain::{
+    anomaly::{Anomaly, Subject},
+    school::{SchoolKey, Uai},
+};
+
+use crate::run::anomalies::settle;
+
+use crate::store::anomalies;
 use serde_json::{Value, json};
 
 /// Arguments of `navette anomalies`.

@@ -1,26 +1,31 @@
 //! `navette calendar`: the calendars of one or many schools, as CSV.
 
-use crate::{
-    cli::{
-        ConfigFaults, Global,
-        exit::{Exit, Stop},
-        output::{print, print_json},
-        status::both,
-        window::Derogation,
-        wire::{self, Desk, has_database},
-    },
-    codec::calendar::{CalendarFile, Instant, Planned, RowFault, read},
-    config::{self, Options},
-    domain::{
-        campaign::{Calendar, CampaignKey},
-        school::SchoolKey,
-        time::{DAY_S, TimeOfDay, Timestamp, Zone},
-    },
-    guard::{CalendarChange, Facts, FarSide, Journal, Refusal, verdict::Why},
-    nights,
-    run::context::Context,
-    window::{self, Answer},
+use crate::cli::{
+    ConfigFaults, Global,
+    exit::{Exit, Stop},
+    output::{print, print_json},
+    status::both,
+    window::Derogation,
+    wire::{self, Desk, has_database},
 };
+
+use crate::codec::calendar::{CalendarFile, Instant, Planned, RowFault, read};
+
+use crate::config::{self, Options};
+
+use crate::domain::{
+    campaign::{Calendar, CampaignKey},
+    school::SchoolKey,
+    time::{DAY_S, TimeOfDay, Timestamp, Zone},
+};
+
+use crate::guard::{CalendarChange, Facts, FarSide, Journal, Refusal, verdict::Why};
+
+use crate::nights;
+
+use crate::run::context::Context;
+
+use crate::window::{self, Answer};
 use serde_json::{Value, json};
 use std::{
     fs,

@@ -1,20 +1,18 @@
 //! `navette demo`: the main job with nothing installed and nothing configured.
 
-use crate::{
-    cli::{
-        Global,
-        exit::Exit,
-        output::{complain, print},
-        parsers,
-    },
-    domain::lot::Format,
-    replay::{
-        demo::{self, Timeline},
-        document::Fault,
-        golden, player,
-        stage::Database,
-        suite,
-    },
+use crate::cli::{
+    Global,
+    exit::Exit,
+    output::{complain, print},
+    parsers,
+};
+use crate::domain::lot::Format;
+use crate::replay::{
+    demo::{self, Timeline},
+    document::Fault,
+    golden, player,
+    stage::Database,
+    suite,
 };
 use anyhow::{Context, bail};
 use std::path::PathBuf;

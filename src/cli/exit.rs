@@ -1,10 +1,10 @@
 //! The exit codes, and which of several holds.
 
-use crate::{
-    cli::{ConfigFaults, later::Later},
-    run::step::StepError,
-    store::StoreError,
-};
+use crate::cli::{ConfigFaults, later::Later};
+
+use crate::run::step::StepError;
+
+use crate::store::StoreError;
 use std::process::ExitCode;
 
 /// How the program ends (cli.md, exit codes).

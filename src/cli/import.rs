@@ -1,27 +1,28 @@
 //! `navette import`: response files brought by hand.
 
-use crate::{
-    cli::{
-        Global,
-        exit::{Exit, Stop},
-        output::{print, print_json},
-        summary,
-        wire::Desk,
-    },
-    codec::{
-        Fault, archive,
-        encoding::FILE_BYTES_MAX,
-        envelope::{Sha256Digest, parse_digest_line, sha256},
-    },
-    domain::{
-        lot::{Document, FileName},
-        school::SchoolKey,
-    },
-    run::{
-        import::brought,
-        outcome::Summary,
-        responses::{Arrived, Taken},
-    },
+use crate::cli::{
+    Global,
+    exit::{Exit, Stop},
+    output::{print, print_json},
+    summary,
+    wire::Desk,
+};
+
+use crate::codec::{
+    Fault, archive,
+    encoding::FILE_BYTES_MAX,
+    envelope::{Sha256Digest, parse_digest_line, sha256},
+};
+
+use crate::domain::{
+    lot::{Document, FileName},
+    school::SchoolKey,
+};
+
+use crate::run::{
+    import::brought,
+    outcome::Summary,
+    responses::{Arrived, Taken},
 };
 use serde_json::json;
 use std::{

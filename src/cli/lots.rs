@@ -1,28 +1,31 @@
 //! `navette lots`: the ledger of what was sent, what is in doubt, what is held. No pupil is named here.
 
-use crate::{
-    cli::{
-        Global,
-        exit::{Exit, Stop},
-        output::{print, print_json},
-        parsers, summary,
-        wire::{Desk, who},
-    },
-    codec::envelope::hex,
-    domain::{
-        lot::NUMBER_MAX,
-        school::{SchoolKey, SchoolYear, Uai},
-    },
-    plan::thresholds::PlanDigest,
-    run::{
-        approve::approve,
-        context::Served,
-        lots::{Wanted, abandon, hand},
-    },
-    store::{
-        holds::{self, HeldPlan},
-        ledger::{self, LotRow, LotState},
-    },
+use crate::cli::{
+    Global,
+    exit::{Exit, Stop},
+    output::{print, print_json},
+    parsers, summary,
+    wire::{Desk, who},
+};
+
+use crate::codec::envelope::hex;
+
+use crate::domain::{
+    lot::NUMBER_MAX,
+    school::{SchoolKey, SchoolYear, Uai},
+};
+
+use crate::plan::thresholds::PlanDigest;
+
+use crate::run::{
+    approve::approve,
+    context::Served,
+    lots::{Wanted, abandon, hand},
+};
+
+use crate::store::{
+    holds::{self, HeldPlan},
+    ledger::{self, LotRow, LotState},
 };
 use serde_json::{Value, json};
 

@@ -1,15 +1,16 @@
 //! What a run would do, as text and JSON (`--dry-run`). Pupils stand there by reference.
 
-use crate::{
-    cli::wire::{Desk, Trace},
-    domain::{campaign::CampaignKey, school::SchoolKey},
-    plan::demands::DemandPlan,
-    run::{
-        context::Served,
-        demands::Wish,
-        preview::{Preview, differences, preview},
-        reference::References,
-    },
+use crate::cli::wire::{Desk, Trace};
+
+use crate::domain::{campaign::CampaignKey, school::SchoolKey};
+
+use crate::plan::demands::DemandPlan;
+
+use crate::run::{
+    context::Served,
+    demands::Wish,
+    preview::{Preview, differences, preview},
+    reference::References,
 };
 use serde_json::{Value, json};
 

@@ -1,17 +1,15 @@
 //! `navette replay`: plays scenarios under a simulated clock.
 
-use crate::{
-    cli::{
-        Global,
-        exit::Exit,
-        later::Later,
-        output::{complain, print, print_json},
-    },
-    crash::Point,
-    replay::{
-        report::{Report, to_json},
-        suite::{self, Unreadable, Verdict, Wishes},
-    },
+use crate::cli::{
+    Global,
+    exit::Exit,
+    later::Later,
+    output::{complain, print, print_json},
+};
+use crate::crash::Point;
+use crate::replay::{
+    report::{Report, to_json},
+    suite::{self, Unreadable, Verdict, Wishes},
 };
 use std::{fs, path::PathBuf};
 

@@ -1,25 +1,25 @@
 //! `navette resync`: a complete run of one school, by hand.
 
-use crate::{
-    cli::{
-        Global,
-        exit::Exit,
-        output::{print, print_json},
-        parsers, preview, summary,
-        wire::{Desk, Trace, has_database, who},
-    },
-    domain::{
-        campaign::Phase,
-        school::{Level, SchoolKey, SchoolYear, Uai},
-    },
-    run::{
-        self,
-        context::Served,
-        demands::Wish,
-        outcome::{Done, Step, Summary},
-        reread::{self, Difference},
-        step::failure,
-    },
+use crate::cli::{
+    Global,
+    exit::Exit,
+    output::{print, print_json},
+    parsers, preview, summary,
+    wire::{Desk, Trace, has_database, who},
+};
+
+use crate::domain::{
+    campaign::Phase,
+    school::{Level, SchoolKey, SchoolYear, Uai},
+};
+
+use crate::run::{
+    self,
+    context::Served,
+    demands::Wish,
+    outcome::{Done, Step, Summary},
+    reread::{self, Difference},
+    step::failure,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,16 +1,16 @@
 //! `navette run`: one tick of all schools, or of those named.
 
-use crate::{
-    cli::{
-        Global,
-        exit::{Exit, Stop},
-        output::{print, print_json},
-        parsers, preview, summary,
-        wire::{Desk, has_database},
-    },
-    domain::school::{SchoolKey, Uai},
-    run,
+use crate::cli::{
+    Global,
+    exit::{Exit, Stop},
+    output::{print, print_json},
+    parsers, preview, summary,
+    wire::{Desk, has_database},
 };
+
+use crate::domain::school::{SchoolKey, Uai};
+
+use crate::run;
 use serde_json::json;
 use std::collections::BTreeSet;
 

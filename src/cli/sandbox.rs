@@ -1,25 +1,26 @@
 //! `navette sandbox`: the two stand-ins alone.
 
-use crate::{
-    cli::{
-        Global,
-        exit::Exit,
-        output::{complain, print},
-    },
-    clock::Clock,
-    domain::{
-        lot::{Encoding, Format},
-        school::SchoolYear,
-        time::{Civil, Date, HOUR_S, TimeOfDay, Timestamp, Zone, day_before, slot_instant},
-    },
-    sandbox::{
-        folders::{SiecleFolder, TeleserviceFolder},
-        http::serve_both,
-        share,
-        siecle::Siecle,
-        teleservice::Teleservice,
-        world::{self, World},
-    },
+use crate::cli::{
+    Global,
+    exit::Exit,
+    output::{complain, print},
+};
+
+use crate::clock::Clock;
+
+use crate::domain::{
+    lot::{Encoding, Format},
+    school::SchoolYear,
+    time::{Civil, Date, HOUR_S, TimeOfDay, Timestamp, Zone, day_before, slot_instant},
+};
+
+use crate::sandbox::{
+    folders::{SiecleFolder, TeleserviceFolder},
+    http::serve_both,
+    share,
+    siecle::Siecle,
+    teleservice::Teleservice,
+    world::{self, World},
 };
 use anyhow::Context;
 use chrono::{Datelike, Days};
@@ -231,7 +232,8 @@ fn calendar(world: &World, today: Date) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{codec::calendar, domain::time::parse_date};
+    use crate::codec::calendar;
+    use crate::domain::time::parse_date;
 
     #[test]
     fn the_calendar_and_the_schools_are_those_of_the_world() {

@@ -1,19 +1,20 @@
 //! `navette status`: one screen.
 
-use crate::{
-    cli::{
-        Global,
-        exit::Exit,
-        output::{print, print_json},
-        parsers,
-    },
-    domain::{
-        school::Uai,
-        time::{Timestamp, Zone},
-    },
-    nights::NightOutcome,
-    run::status::{CampaignStatus, SchoolStatus, of_school},
+use crate::cli::{
+    Global,
+    exit::Exit,
+    output::{print, print_json},
+    parsers,
 };
+
+use crate::domain::{
+    school::Uai,
+    time::{Timestamp, Zone},
+};
+
+use crate::nights::NightOutcome;
+
+use crate::run::status::{CampaignStatus, SchoolStatus, of_school};
 use serde_json::json;
 
 /// Arguments of `navette status`.

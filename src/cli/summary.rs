@@ -1,10 +1,10 @@
 //! What a run did, as a line for people and as JSON. No pupil is in it: anomalies are counted by code.
 
-use crate::{
-    domain::school::SchoolKey,
-    run::outcome::{Done, Summary},
-    store::lease::HeldBy,
-};
+use crate::domain::school::SchoolKey;
+
+use crate::run::outcome::{Done, Summary};
+
+use crate::store::lease::HeldBy;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -132,14 +132,12 @@ fn school(key: SchoolKey, done: &Done) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        domain::{
-            campaign::{CampaignKey, Phase},
-            school::{Level, SchoolYear, Uai},
-            time::Timestamp,
-        },
-        run::outcome::SentLot,
+    use crate::domain::{
+        campaign::{CampaignKey, Phase},
+        school::{Level, SchoolYear, Uai},
+        time::Timestamp,
     };
+    use crate::run::outcome::SentLot;
 
     #[test]
     fn a_school_that_did_nothing_has_no_line_and_another_one_says_all() {

@@ -1,22 +1,24 @@
 //! `navette window`: the guard by hand. School staff read what it prints: French.
 
-use crate::{
-    cli::{
-        Global,
-        exit::{Exit, Stop},
-        output::{print, print_json},
-        parsers,
-        wire::{Desk, who},
-    },
-    domain::{
-        campaign::{CampaignKey, Phase},
-        school::{Level, SchoolYear, Uai},
-        time::{Timestamp, Zone, french},
-    },
-    guard::{self, Close, Facts, Import, Open, Policy, Refusal, Reopen, Verdict, window::How},
-    run::{context::Served, status},
-    window::{self, Answer, Hand},
+use crate::cli::{
+    Global,
+    exit::{Exit, Stop},
+    output::{print, print_json},
+    parsers,
+    wire::{Desk, who},
 };
+
+use crate::domain::{
+    campaign::{CampaignKey, Phase},
+    school::{Level, SchoolYear, Uai},
+    time::{Timestamp, Zone, french},
+};
+
+use crate::guard::{self, Close, Facts, Import, Open, Policy, Refusal, Reopen, Verdict, window::How};
+
+use crate::run::{context::Served, status};
+
+use crate::window::{self, Answer, Hand};
 use serde_json::{Value, json};
 
 /// Arguments of `navette window`.

@@ -1,30 +1,28 @@
 //! From options to what runs work with. Decides nothing: every value comes from the configuration or the machine.
 
 use crate::cli::{Global, exit::Stop, logging::RunSpan};
-use crate::{
-    clock::Clock,
-    codec::nomenclature,
-    config::{HttpLink, Link, Options, StoreOptions},
-    crash::{Crash, Point},
-    domain::{
-        campaign::{CampaignKey, Phase},
-        school::{Level, School, SchoolKey, SchoolYear, Uai},
-        time::Timestamp,
-    },
-    files::Files,
-    guard::Policy,
-    plan::thresholds::Thresholds,
-    run::{
-        context::{Context, FarSides, Served, Settings},
-        reference::References,
-    },
-    store::{Store, campaigns, lease::Holder, pupils, secrets},
-    transport::{
-        directory::DirectoryOptions,
-        http::{HttpOptions, Url},
-        siecle::Siecle,
-        teleservice::Teleservice,
-    },
+use crate::clock::Clock;
+use crate::codec::nomenclature;
+use crate::config::{HttpLink, Link, Options, StoreOptions};
+use crate::crash::{Crash, Point};
+use crate::domain::{
+    campaign::{CampaignKey, Phase},
+    school::{Level, School, SchoolKey, SchoolYear, Uai},
+    time::Timestamp,
+};
+use crate::files::Files;
+use crate::guard::Policy;
+use crate::plan::thresholds::Thresholds;
+use crate::run::{
+    context::{Context, FarSides, Served, Settings},
+    reference::References,
+};
+use crate::store::{Store, campaigns, lease::Holder, pupils, secrets};
+use crate::transport::{
+    directory::DirectoryOptions,
+    http::{HttpOptions, Url},
+    siecle::Siecle,
+    teleservice::Teleservice,
 };
 use anyhow::Context as _;
 use secrecy::ExposeSecret;

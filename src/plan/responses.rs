@@ -14,15 +14,15 @@ pub fn plan(key: CampaignKey, next_number: u32, mut responses: Vec<Response>) ->
     (!responses.is_empty()).then_some(ResponseOrder { key, number: next_number, responses })
 }
 
-/// Judges what an order would change: responses that the téléservice confirmed before and that now read otherwise, among
-/// those that are to be carried.
+/// Judges what a response file would change: its responses, each with whether it would change one that was transferred
+/// already (teleservice.md, thresholds).
 pub fn judge(
-    to_carry: &[(Response, bool)],
+    arrived: &[(Response, bool)],
     transferred: u32,
     thresholds: Thresholds,
     approved: Option<PlanDigest>,
 ) -> Gate {
-    let changed = to_carry.iter().filter(|(_, changed)| *changed).map(|(response, _)| response);
+    let changed = arrived.iter().filter(|(_, changed)| *changed).map(|(response, _)| response);
     let pupils = changed.map(|response| (response.pupil, response.demand_version.unwrap_or(0))).collect();
     thresholds.judge(Loss::new(pupils, transferred), approved)
 }

@@ -1,20 +1,18 @@
 //! The built-in scenario of `navette demo`, and its French timeline.
 
-use crate::{
-    domain::{
-        lot::Format,
-        time::{Timestamp, Zone, french},
-    },
-    replay::{
-        document::Fault,
-        parse::parse,
-        player::Happening,
-        scenario::{Action, Scenario, Step, Who},
-        steps::Played,
-    },
-    run::outcome::Done,
-    window::Hand,
+use crate::domain::{
+    lot::Format,
+    time::{Timestamp, Zone, french},
 };
+use crate::replay::{
+    document::Fault,
+    parse::parse,
+    player::Happening,
+    scenario::{Action, Scenario, Step, Who},
+    steps::Played,
+};
+use crate::run::outcome::Done;
+use crate::window::Hand;
 
 /// The family name of the guide's pupil.
 const LAST_NAME: &str = "DUPOND";

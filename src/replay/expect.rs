@@ -1,16 +1,14 @@
 //! Assertions: what is left out is not compared, and a failing one says every difference.
 
-use crate::{
-    domain::school::SchoolKey,
-    nights::NightOutcome,
-    replay::{
-        scenario::{Expected, Step},
-        stage::{Stage, StageFault},
-        summary,
-    },
-    sandbox::hold,
-    store::{holds, ledger, nights},
+use crate::domain::school::SchoolKey;
+use crate::nights::NightOutcome;
+use crate::replay::{
+    scenario::{Expected, Step},
+    stage::{Stage, StageFault},
+    summary,
 };
+use crate::sandbox::hold;
+use crate::store::{holds, ledger, nights};
 use std::{collections::BTreeMap, fmt::Debug};
 
 /// Every difference between what is expected and what is.

@@ -1,12 +1,10 @@
 //! The scenario's names and the identifiers that both far sides know them by.
 
-use crate::{
-    domain::{
-        pupil::{PupilId, RepresentativeId},
-        school::SchoolKey,
-    },
-    replay::scenario::PupilSpec,
+use crate::domain::{
+    pupil::{PupilId, RepresentativeId},
+    school::SchoolKey,
 };
+use crate::replay::scenario::PupilSpec;
 use std::collections::BTreeMap;
 
 /// `ELEVE_ID` of the first pupil (scenarios.md).
@@ -52,7 +50,10 @@ impl Names {
 
     /// The name of a pupil; the number where the scenario has none.
     pub fn of_pupil(&self, school: SchoolKey, pupil: PupilId) -> String {
-        self.pupil_names.get(&(school, pupil)).cloned().unwrap_or_else(|| pupil.to_string())
+        // Numbers are unique across a scenario: another school's pupil has a name as well (anomaly `ETABLISSEMENT`).
+        let elsewhere = || self.pupil_names.iter().find(|((_, other), _)| *other == pupil).map(|(_, name)| name);
+        let name = self.pupil_names.get(&(school, pupil)).or_else(elsewhere);
+        name.cloned().unwrap_or_else(|| pupil.to_string())
     }
 
     /// The name of a representative.

@@ -1,26 +1,24 @@
 //! Reads a `scenario.toml`: every key of scenarios.md and no other, all faults at once with their lines.
 
-use crate::{
-    crash::Point,
-    domain::{
-        campaign::{Calendar, Phase},
-        event::RawChoice,
-        lot::{Encoding, Format},
-        pupil::{Division, REPRESENTATIVES_MAX},
-        school::{Level, SchoolYear, Uai},
-        time::{TimeFault, TimeOfDay, Timestamp, Zone, parse_time_of_day},
-        track::Track,
-    },
-    guard::CalendarChange,
-    replay::{
-        document::{Fault, Faults, Section, number_of},
-        scenario::{
-            Action, CampaignSpec, DigestSpec, Entry, Expected, FaultSpec, Override, PupilSpec, Scenario, SchoolSpec,
-            Side, Step, Way, Who,
-        },
-    },
-    window::Hand,
+use crate::crash::Point;
+use crate::domain::{
+    campaign::{Calendar, Phase},
+    event::RawChoice,
+    lot::{Encoding, Format},
+    pupil::{Division, REPRESENTATIVES_MAX},
+    school::{Level, SchoolYear, Uai},
+    time::{TimeFault, TimeOfDay, Timestamp, Zone, parse_time_of_day},
+    track::Track,
 };
+use crate::guard::CalendarChange;
+use crate::replay::{
+    document::{Fault, Faults, Section, number_of},
+    scenario::{
+        Action, CampaignSpec, DigestSpec, Entry, Expected, FaultSpec, Override, PupilSpec, Scenario, SchoolSpec, Side,
+        Step, Way, Who,
+    },
+};
+use crate::window::Hand;
 use std::{collections::BTreeMap, path::PathBuf};
 use toml::de::{DeTable, DeValue};
 

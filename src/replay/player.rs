@@ -1,20 +1,18 @@
 //! Plays a scenario: from step to step the clock jumps, and whatever falls due in between happens at its due instant.
 
-use crate::{
-    crash::Point,
-    domain::time::{MINUTE_S, Timestamp},
-    guard::CalendarChange,
-    replay::{
-        expect,
-        report::{Report, StepReport},
-        scenario::{Action, Scenario, Step, Way},
-        stage::{Database, Stage, StageFault},
-        steps::{self, Played},
-        summary,
-    },
-    run::{self, outcome::Summary},
-    window::{self, Answer},
+use crate::crash::Point;
+use crate::domain::time::{MINUTE_S, Timestamp};
+use crate::guard::CalendarChange;
+use crate::replay::{
+    expect,
+    report::{Report, StepReport},
+    scenario::{Action, Scenario, Step, Way},
+    stage::{Database, Stage, StageFault},
+    steps::{self, Played},
+    summary,
 };
+use crate::run::{self, outcome::Summary};
+use crate::window::{self, Answer};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a scenario is played.
@@ -226,7 +224,7 @@ impl Player<'_, '_> {
             match played {
                 Some(played) => return Ok(played),
                 // An operator whose command died gives it again.
-                None if self.kill.is_some() => self.restart(step.at).await?,
+                None if self.kill.is_some() => self.reopen().await?,
                 None => {
                     self.dead = true;
                     return Ok(Played { outcome: None, earliest: None, sentence: None });
@@ -248,6 +246,10 @@ impl Player<'_, '_> {
             let Some(next) = next.filter(|next| *next <= until) else { break };
             self.stage.clock.set(next);
             self.tick(next).await?;
+        }
+        // Every tick that is due up to `until` was played, or would have found nothing.
+        if self.ticked.is_some() && until.floor_minute() == until {
+            self.ticked = Some(until);
         }
         Ok(())
     }
@@ -287,13 +289,18 @@ impl Player<'_, '_> {
 
     /// The program is started again: it ticks at once.
     async fn restart(&mut self, now: Timestamp) -> Result<(), StageFault> {
-        self.dead = false;
-        self.settled = false;
-        self.stage.restart().await?;
+        self.reopen().await?;
         if self.scenario.daemon && self.up {
             self.ticked = Some(now);
             run::tick(&self.stage.ctx, &BTreeSet::new(), now).await;
         }
         Ok(())
+    }
+
+    /// Nothing of the dead program is left but what it committed.
+    async fn reopen(&mut self) -> Result<(), StageFault> {
+        self.dead = false;
+        self.settled = false;
+        self.stage.restart().await
     }
 }

@@ -1,16 +1,14 @@
 //! A scenario as values: schools, campaigns and steps of a `scenario.toml` (scenarios.md). Reading it is `parse.rs`'s.
 
-use crate::{
-    crash::Point,
-    domain::{
-        campaign::Phase,
-        event::RawChoice,
-        lot::{Encoding, Format},
-        pupil::Division,
-        school::{Level, SchoolYear, Uai},
-        time::{TimeOfDay, Timestamp, Zone},
-        track::Track,
-    },
+use crate::crash::Point;
+use crate::domain::{
+    campaign::Phase,
+    event::RawChoice,
+    lot::{Encoding, Format},
+    pupil::Division,
+    school::{Level, SchoolYear, Uai},
+    time::{TimeOfDay, Timestamp, Zone},
+    track::Track,
 };
 use std::{collections::BTreeMap, path::PathBuf};
 

@@ -1,33 +1,31 @@
 //! What a scenario is played on: the two stand-ins, served over HTTP or folders, and navette's context between them.
 
-use crate::{
-    clock::Clock,
-    crash::{Crash, Point},
-    domain::{
-        campaign::{CampaignKey, Phase},
-        pupil::{Private, Pupil, Representative},
-        school::{School, SchoolKey, Uai},
-        time::Timestamp,
-    },
-    files::Files,
-    guard::Policy,
-    plan::thresholds::Thresholds,
-    replay::{
-        names::Names,
-        scenario::{PupilSpec, Scenario, SchoolSpec, Way},
-    },
-    run::context::{Context, FarSides, Served, Settings},
-    sandbox::{
-        Shared,
-        folders::{SiecleFolder, TeleserviceFolder},
-        hold, http, share,
-        siecle::Siecle as SiecleStandIn,
-        teleservice::Teleservice as TeleserviceStandIn,
-        world,
-    },
-    store::{Store, lease::Holder},
-    transport::{directory::DirectoryOptions, http::HttpOptions, siecle::Siecle, teleservice::Teleservice},
+use crate::clock::Clock;
+use crate::crash::{Crash, Point};
+use crate::domain::{
+    campaign::{CampaignKey, Phase},
+    pupil::{Private, Pupil, Representative},
+    school::{School, SchoolKey, Uai},
+    time::Timestamp,
 };
+use crate::files::Files;
+use crate::guard::Policy;
+use crate::plan::thresholds::Thresholds;
+use crate::replay::{
+    names::Names,
+    scenario::{PupilSpec, Scenario, SchoolSpec, Way},
+};
+use crate::run::context::{Context, FarSides, Served, Settings};
+use crate::sandbox::{
+    Shared,
+    folders::{SiecleFolder, TeleserviceFolder},
+    hold, http, share,
+    siecle::Siecle as SiecleStandIn,
+    teleservice::Teleservice as TeleserviceStandIn,
+    world,
+};
+use crate::store::{Store, lease::Holder};
+use crate::transport::{directory::DirectoryOptions, http::HttpOptions, siecle::Siecle, teleservice::Teleservice};
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},

@@ -1,31 +1,29 @@
 //! One step of a scenario: what people and far sides do, and what comes of it as one word.
 
-use crate::{
-    domain::{
-        campaign::{CampaignKey, Phase},
-        pupil::{PupilId, RepresentativeId},
-        school::SchoolKey,
-        time::{Timestamp, Zone},
-    },
-    guard::Derogation,
-    replay::{
-        scenario::{Action, DigestSpec, Entry, FaultSpec, Override, Scenario, Side, Step, Who},
-        stage::{Stage, StageFault},
-    },
-    run::{
-        self,
-        context::Served,
-        demands::Wish,
-        outcome::{Done, Outcome},
-    },
-    sandbox::{
-        councils::{Council, DeliveredDigest},
-        faults::{Faults, Topic},
-        hold,
-        rules::EntryCode,
-    },
-    window::{self, Answer},
+use crate::domain::{
+    campaign::{CampaignKey, Phase},
+    pupil::{PupilId, RepresentativeId},
+    school::SchoolKey,
+    time::{Timestamp, Zone},
 };
+use crate::guard::Derogation;
+use crate::replay::{
+    scenario::{Action, DigestSpec, Entry, FaultSpec, Override, Scenario, Side, Step, Who},
+    stage::{Stage, StageFault},
+};
+use crate::run::{
+    self,
+    context::Served,
+    demands::Wish,
+    outcome::{Done, Outcome},
+};
+use crate::sandbox::{
+    councils::{Council, DeliveredDigest},
+    faults::{Faults, Topic},
+    hold,
+    rules::EntryCode,
+};
+use crate::window::{self, Answer};
 use std::collections::BTreeSet;
 
 /// Who asks for a dérogation in a scenario.

@@ -1,15 +1,13 @@
 //! Plays folders of scenarios, holds each against its `expected/` folder, and plays crashes everywhere.
 
-use crate::{
-    crash::Point,
-    replay::{
-        golden::{self, Tree},
-        parse::parse,
-        player::{How, play},
-        report::{Report, to_json},
-        scenario::Scenario,
-        stage::{Database, StageFault},
-    },
+use crate::crash::Point;
+use crate::replay::{
+    golden::{self, Tree},
+    parse::parse,
+    player::{How, play},
+    report::{Report, to_json},
+    scenario::Scenario,
+    stage::{Database, StageFault},
 };
 use std::{
     collections::BTreeMap,

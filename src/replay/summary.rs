@@ -1,18 +1,16 @@
 //! A scenario's report: what the stand-ins and the ledger hold at the end.
 
-use crate::{
-    domain::{anomaly::Subject, campaign::CampaignKey, school::SchoolKey},
-    guard::FarSide,
-    nights::NightOutcome,
-    replay::{
-        report::{AnomalyReport, HeldReport, LotReport, MailReport, NightReport, Report, StepReport, WindowReport},
-        scenario::Scenario,
-        stage::{Stage, StageFault},
-    },
-    run::facts,
-    sandbox::hold,
-    store::{anomalies, ledger, nights},
+use crate::domain::{anomaly::Subject, campaign::CampaignKey, school::SchoolKey};
+use crate::guard::FarSide;
+use crate::nights::NightOutcome;
+use crate::replay::{
+    report::{AnomalyReport, HeldReport, LotReport, MailReport, NightReport, Report, StepReport, WindowReport},
+    scenario::Scenario,
+    stage::{Stage, StageFault},
 };
+use crate::run::facts;
+use crate::sandbox::hold;
+use crate::store::{anomalies, ledger, nights};
 use std::collections::BTreeMap;
 
 /// Everything a scenario reports.

@@ -1,14 +1,15 @@
 //! Anomalies that a person has read: settled for good, and journaled. Settling a `SEQUENCE` passes exactly its hole.
 
-use crate::{
-    crash::Point,
-    domain::{
-        anomaly::{Code, Subject},
-        time::Timestamp,
-    },
-    run::{context::Context, step::StepError},
-    store::{anomalies, feed, journal},
+use crate::crash::Point;
+
+use crate::domain::{
+    anomaly::{Code, Subject},
+    time::Timestamp,
 };
+
+use crate::run::{context::Context, step::StepError};
+
+use crate::store::{anomalies, feed, journal};
 
 /// Kind of the journal's entries.
 const JOURNAL_KIND: &str = "anomaly";

@@ -1,12 +1,10 @@
 //! Lets a held plan through, exactly that one, once: it leaves with the next run.
 
-use crate::{
-    crash::Point,
-    domain::{school::SchoolKey, time::Timestamp},
-    plan::thresholds::PlanDigest,
-    run::{context::Context, step::StepError},
-    store::{holds, journal},
-};
+use crate::crash::Point;
+use crate::domain::{school::SchoolKey, time::Timestamp};
+use crate::plan::thresholds::PlanDigest;
+use crate::run::{context::Context, step::StepError};
+use crate::store::{holds, journal};
 
 /// Approves the held plan of this digest, or everything that is held; answers whether anything was.
 ///

@@ -1,21 +1,19 @@
 //! What a run works with: the store, the far sides of each school, the folders, the settings. Wired by cli, daemon and replay.
 
-use crate::{
-    check::nomenclature::Nomenclature,
-    clock::Clock,
-    crash::Crash,
-    domain::{
-        campaign::CampaignKey,
-        lot::{Document, Encoding, FileName, Format},
-        school::{School, SchoolKey},
-        time::{TimeOfDay, Zone},
-    },
-    files::{FileFault, Files},
-    guard::Policy,
-    plan::thresholds::Thresholds,
-    store::{Store, lease::Holder},
-    transport::{siecle::Siecle, teleservice::Teleservice},
+use crate::check::nomenclature::Nomenclature;
+use crate::clock::Clock;
+use crate::crash::Crash;
+use crate::domain::{
+    campaign::CampaignKey,
+    lot::{Document, Encoding, FileName, Format},
+    school::{School, SchoolKey},
+    time::{TimeOfDay, Zone},
 };
+use crate::files::{FileFault, Files};
+use crate::guard::Policy;
+use crate::plan::thresholds::Thresholds;
+use crate::store::{Store, lease::Holder};
+use crate::transport::{siecle::Siecle, teleservice::Teleservice};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 /// Both far sides of one school; schools with the same base share them, and with them their connections.

@@ -1,21 +1,19 @@
 //! Sends the demands of one campaign to Siècle: snapshot → plan → encode → intend → deliver → record.
 
-use crate::{
-    codec::{self, encoding},
-    crash::Point,
-    domain::{campaign::CampaignKey, lot::Format, time::Timestamp},
-    plan::{
-        delivery::{Outcome, judge},
-        demands::{DemandPlan, Planned, plan},
-    },
-    run::{
-        context::{Context, Served},
-        outcome::{Done, Failure, SentLot, Step},
-        receipts,
-        step::{StepError, failure},
-    },
-    store::{anomalies, demands, holds, lease::Lease, ledger},
+use crate::codec::{self, encoding};
+use crate::crash::Point;
+use crate::domain::{anomaly::Anomaly, campaign::CampaignKey, lot::Format, time::Timestamp};
+use crate::plan::{
+    delivery::{Outcome, judge},
+    demands::{DemandPlan, Planned, plan, unencodable},
 };
+use crate::run::{
+    context::{Context, Served},
+    outcome::{Done, Failure, SentLot, Step},
+    receipts,
+    step::{StepError, failure},
+};
+use crate::store::{anomalies, demands, holds, lease::Lease, ledger};
 
 /// Whether a lot leaves although nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +24,17 @@ pub enum Wish {
     Whole,
 }
 
-/// What the plan of one campaign says, without writing or sending anything (`--dry-run`).
+/// What the plan of one campaign says, without writing or sending anything (`--dry-run`), and the pupils of whom a text
+/// cannot be carried by the lot's encoding.
 ///
 /// # Errors
 /// The store's.
-pub async fn planned(ctx: &Context, key: CampaignKey, wish: Wish, now: Timestamp) -> Result<DemandPlan, StepError> {
+pub async fn planned(
+    ctx: &Context,
+    key: CampaignKey,
+    wish: Wish,
+    now: Timestamp,
+) -> Result<(DemandPlan, Vec<Anomaly>), StepError> {
     let mut tx = ctx.store.read().await?;
     let snapshot = demands::snapshot(&mut tx, key, ctx.zone(key.school)).await?;
     let mut ledger = ledger::plan_ledger(&mut tx, key).await?;
@@ -38,7 +42,8 @@ pub async fn planned(ctx: &Context, key: CampaignKey, wish: Wish, now: Timestamp
     ledger.force = wish == Wish::Whole;
     let encoding = ctx.settings.encoding;
     let carries = |text: &str| ctx.settings.format == Format::Xml || encoding::carries(encoding, text);
-    Ok(plan(snapshot, &ledger, ctx.settings.thresholds, &carries, now))
+    let left_out = unencodable(&snapshot, &carries, now);
+    Ok((plan(snapshot, &ledger, ctx.settings.thresholds, &carries, now), left_out))
 }
 
 /// Sends the demands of one campaign, if there is a reason to.
@@ -54,20 +59,38 @@ pub async fn send(
     now: Timestamp,
 ) -> Result<Done, StepError> {
     let mut done = Done::default();
-    match planned(ctx, key, wish, now).await? {
-        DemandPlan::Nothing => (),
+    let (plan, left_out) = planned(ctx, key, wish, now).await?;
+    match plan {
+        DemandPlan::Nothing => raise(ctx, key, left_out).await?,
         DemandPlan::InDoubt(_) => done.in_doubt += 1,
         DemandPlan::Rejected(_) => done.rejected += 1,
         DemandPlan::TooMuchWouldVanish(loss) => {
+            raise(ctx, key, left_out).await?;
             let mut tx = ctx.store.write().await?;
             holds::hold(&mut tx, lease, key, &loss, now).await?;
             tx.commit(Point::HeldRecorded).await?;
             done.held += 1;
         }
-        DemandPlan::Fault(fault) => done.fail(Step::Demands, fault.to_string()),
+        DemandPlan::Fault(fault) => {
+            raise(ctx, key, left_out).await?;
+            done.fail(Step::Demands, fault.to_string());
+        }
         DemandPlan::Lot(planned) => send_lot(ctx, served, lease, &planned, now, &mut done).await?,
     }
     Ok(done)
+}
+
+/// The school is told of pupils who cannot be carried even when nothing leaves.
+async fn raise(ctx: &Context, key: CampaignKey, left_out: Vec<Anomaly>) -> Result<(), StepError> {
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    let mut tx = ctx.store.write().await?;
+    for anomaly in &left_out {
+        anomalies::raise(&mut tx, key.school, anomaly).await?;
+    }
+    tx.commit(Point::Settled).await?;
+    Ok(())
 }
 
 async fn send_lot(

@@ -1,23 +1,21 @@
 //! What the guard must order at `now`: at the head of every run, by any path. Judges what persons did to the switch.
 
-use crate::{
-    crash::Point,
-    domain::{
-        anomaly::{Anomaly, Code, Subject},
-        campaign::CampaignKey,
-        order::Motive,
-        time::Timestamp,
-    },
-    guard::{
-        self, By, Close, End, Facts, FarSide, Judgement, Open, OrderAction, Reopen, Verdict, WindowAction, WindowEvent,
-    },
-    run::{
-        context::{Context, Served},
-        facts,
-        step::StepError,
-    },
-    store::{Tx, anomalies, campaigns, orders},
+use crate::crash::Point;
+use crate::domain::{
+    anomaly::{Anomaly, Code, Subject},
+    campaign::CampaignKey,
+    order::Motive,
+    time::Timestamp,
 };
+use crate::guard::{
+    self, By, Close, End, Facts, FarSide, Judgement, Open, OrderAction, Reopen, Verdict, WindowAction, WindowEvent,
+};
+use crate::run::{
+    context::{Context, Served},
+    facts,
+    step::StepError,
+};
+use crate::store::{Tx, anomalies, campaigns, orders};
 
 /// Orders of this file come from the guard itself.
 const BY_HAND: bool = true;

@@ -1,19 +1,17 @@
 //! Facts for the guard: the calendar and the journal of one campaign, read in the transaction that asks.
 
-use crate::{
-    domain::{campaign::CampaignKey, order::WindowOrder, time::Timestamp},
-    guard::{
-        self,
-        action::{Open, Reopen},
-        facts::{Facts, FarSide, Journal, OrderAction},
-        verdict::Verdict,
-    },
-    run::{
-        context::{Context, Served},
-        step::StepError,
-    },
-    store::{Tx, campaigns},
+use crate::domain::{campaign::CampaignKey, order::WindowOrder, time::Timestamp};
+use crate::guard::{
+    self,
+    action::{Open, Reopen},
+    facts::{Facts, FarSide, Journal, OrderAction},
+    verdict::Verdict,
 };
+use crate::run::{
+    context::{Context, Served},
+    step::StepError,
+};
+use crate::store::{Tx, campaigns};
 
 /// The facts of a campaign, and the journal that they were folded from.
 ///

@@ -1,29 +1,27 @@
 //! Reads the téléservice's feed: events in order, checked on arrival, applied with the cursor in one transaction.
 //! Needs no lease: reading again changes nothing.
 
-use crate::{
-    check::events::{Change, Context as Rules, apply},
-    crash::Point,
-    domain::{
-        anomaly::{Anomaly, Code, Subject},
-        event::{Event, EventKind},
-        order::Motive,
-        pupil::PupilId,
-        school::SchoolKey,
-        time::Timestamp,
-    },
-    run::{
-        context::{Context, Served},
-        outcome::{Done, Failure, Step},
-        step::{StepError, failure},
-    },
-    store::{
-        Tx, anomalies, campaigns,
-        feed::{self, Cursor, Stop},
-        responses,
-    },
-    transport::teleservice::FeedPage,
+use crate::check::events::{Change, Context as Rules, apply};
+use crate::crash::Point;
+use crate::domain::{
+    anomaly::{Anomaly, Code, Subject},
+    event::{Event, EventKind},
+    order::Motive,
+    pupil::PupilId,
+    school::SchoolKey,
+    time::Timestamp,
 };
+use crate::run::{
+    context::{Context, Served},
+    outcome::{Done, Failure, Step},
+    step::{StepError, failure},
+};
+use crate::store::{
+    Tx, anomalies, campaigns,
+    feed::{self, Cursor, Stop},
+    responses,
+};
+use crate::transport::teleservice::FeedPage;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
@@ -75,15 +73,20 @@ async fn take_page(
             return Ok(false);
         }
     };
-    let (events, last, stop) = match sorted {
+    let next = match sorted {
         Sorted::WentBack => {
             went_back(&mut tx, school, &cursor, now, done).await?;
             tx.commit(Point::FeedApplied).await?;
             return Ok(false);
         }
-        Sorted::Next { events, last, stop } => (events, last, stop),
+        Sorted::Next(next) => next,
     };
-    let applied = apply_events(ctx, &mut tx, school, &cursor, &events, now, done).await?;
+    let Next { last, stop, .. } = next;
+    if next.events.is_empty() && stop == cursor.stopped && !cursor.reread {
+        done.stopped = stop;
+        return Ok(false);
+    }
+    let reached = apply_events(ctx, &mut tx, school, &cursor, &next, now, done).await?;
     if let Some(Stop::Hole { from, to }) = stop {
         let anomaly =
             Anomaly { code: Code::Sequence, subject: Subject::Hole(from, to), at: now, detail: hole(from, to) };
@@ -92,7 +95,7 @@ async fn take_page(
         done.stopped = stop;
     }
     tx.commit(Point::FeedApplied).await?;
-    Ok(stop.is_none() && applied.seq < last)
+    Ok(stop.is_none() && reached < last)
 }
 
 fn hole(from: u64, to: u64) -> String {
@@ -103,8 +106,15 @@ fn hole(from: u64, to: u64) -> String {
 enum Sorted {
     /// The feed is not the one that was read before (`FLUX_RECULE`).
     WentBack,
-    /// What follows the cursor without a hole, the last `seq` that exists, and the hole behind, if there is one.
-    Next { events: Vec<Arrived>, last: u64, stop: Option<Stop> },
+    /// It goes on.
+    Next(Next),
+}
+
+/// What follows the cursor without a hole, the last `seq` that exists, and the hole behind, if there is one.
+struct Next {
+    events: Vec<Arrived>,
+    last: u64,
+    stop: Option<Stop>,
 }
 
 /// Compares the overlap, and takes what follows without a hole (teleservice.md, the feed).
@@ -129,7 +139,7 @@ fn sort(cursor: &Cursor, page: FeedPage) -> Result<Sorted, String> {
         }
         if next < event.seq {
             let stop = Some(Stop::Hole { from: next, to: event.seq - 1 });
-            return Ok(Sorted::Next { events, last: page.last, stop });
+            return Ok(Sorted::Next(Next { events, last: page.last, stop }));
         }
         next += 1;
         events.push((event, raw));
@@ -139,23 +149,23 @@ fn sort(cursor: &Cursor, page: FeedPage) -> Result<Sorted, String> {
         return Ok(Sorted::WentBack);
     }
     let stop = (events.is_empty() && next <= page.last).then_some(Stop::Hole { from: next, to: page.last });
-    Ok(Sorted::Next { events, last: page.last, stop })
+    Ok(Sorted::Next(Next { events, last: page.last, stop }))
 }
 
 fn digest(raw: &str) -> [u8; 32] {
     Sha256::digest(raw.as_bytes()).into()
 }
 
-/// Checks and applies events in order; the cursor moves in the same transaction.
+/// Checks and applies events in order; the cursor moves in the same transaction. Answers where it stands then.
 async fn apply_events(
     ctx: &Context,
     tx: &mut Tx,
     school: SchoolKey,
     cursor: &Cursor,
-    events: &[Arrived],
+    Next { events, last, .. }: &Next,
     now: Timestamp,
     done: &mut Done,
-) -> Result<Cursor, StepError> {
+) -> Result<u64, StepError> {
     let ids: BTreeSet<PupilId> = events.iter().filter_map(|(event, _)| pupil_of(&event.kind)).collect();
     let mut states = feed::states(tx, school, &ids).await?;
     let deadlines = campaigns::deadlines(tx, school).await?;
@@ -175,10 +185,13 @@ async fn apply_events(
         }
         changes.extend(made.into_iter().map(|change| (event.seq, change)));
     }
+    let reached = events.last().map_or(cursor.seq, |(event, _)| event.seq);
     let after = Cursor {
-        seq: events.last().map_or(cursor.seq, |(event, _)| event.seq),
+        seq: reached,
         last: events.last().map(|(_, raw)| digest(raw)).or(cursor.last),
         stopped: None,
+        // A new epoch is over once the feed was read to its end.
+        reread: cursor.reread && reached < *last,
         read_at: Some(now),
         ..cursor.clone()
     };
@@ -187,7 +200,7 @@ async fn apply_events(
     done.carried += u32::try_from(locks).unwrap_or(u32::MAX);
     done.windows.extend(events.iter().filter_map(|(event, _)| window_of(&event.kind)));
     done.events += u32::try_from(events.len()).unwrap_or(u32::MAX);
-    Ok(after)
+    Ok(reached)
 }
 
 /// The orders whose responses the page confirms.

@@ -1,19 +1,19 @@
 //! Response files that a person brings: taken as those of a night are, then carried on to the téléservice.
 
-use crate::{
-    domain::time::Timestamp,
-    run::{
-        LEASE_STALE_S,
-        context::{Context, Served},
-        give,
-        outcome::Done,
-        read_and_enforce, release,
-        responses::{self, Arrived, Taken},
-        settled,
-        step::StepError,
-    },
-    store::lease,
+use crate::domain::time::Timestamp;
+
+use crate::run::{
+    LEASE_STALE_S,
+    context::{Context, Served},
+    give,
+    outcome::Done,
+    read_and_enforce, release,
+    responses::{self, Arrived, Taken},
+    settled,
+    step::StepError,
 };
+
+use crate::store::lease;
 
 /// Takes the files in the order given; answers what became of each (nothing when another run holds the school).
 pub async fn brought(ctx: &Context, served: &Served, files: Vec<Arrived>, now: Timestamp) -> (Vec<Taken>, Done) {

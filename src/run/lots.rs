@@ -1,17 +1,18 @@
 //! What a hand does to one lot: settles its doubt, sends a rejected one again, gives one up.
 
-use crate::{
-    crash::Point,
-    domain::time::Timestamp,
-    run::{
-        LEASE_STALE_S,
-        context::{Context, Served},
-        outcome::Done,
-        receipts, release,
-        step::StepError,
-    },
-    store::{journal, lease, ledger},
+use crate::crash::Point;
+
+use crate::domain::time::Timestamp;
+
+use crate::run::{
+    LEASE_STALE_S,
+    context::{Context, Served},
+    outcome::Done,
+    receipts, release,
+    step::StepError,
 };
+
+use crate::store::{journal, lease, ledger};
 
 /// Kind of the journal's entries.
 const JOURNAL_KIND: &str = "lot";

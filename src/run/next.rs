@@ -1,16 +1,14 @@
 //! The next instant at which anything may be due at a school: what guard, nights, retries and calendars name.
 
-use crate::{
-    domain::time::Timestamp,
-    guard::{self, facts::FarSide},
-    nights,
-    run::{
-        context::{Context, Served},
-        facts,
-        step::StepError,
-    },
-    store::{campaigns, nights as ledger},
+use crate::domain::time::Timestamp;
+use crate::guard::{self, facts::FarSide};
+use crate::nights;
+use crate::run::{
+    context::{Context, Served},
+    facts,
+    step::StepError,
 };
+use crate::store::{campaigns, nights as ledger};
 
 /// The next instant after `now` at which a tick may find something to do at this school.
 ///

@@ -1,21 +1,19 @@
 //! Which night is due at a school, its record, the order of its campaigns, and the heartbeat of its lease.
 
-use crate::{
-    crash::Point,
-    domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp},
-    guard::facts::FarSide,
-    nights::{self, Due, DueKind, NightOutcome},
-    run::{
-        context::{Context, Served},
-        facts,
-        outcome::Done,
-        step::StepError,
-    },
-    store::{
-        Store, campaigns,
-        lease::{self, Lease},
-        nights as ledger,
-    },
+use crate::crash::Point;
+use crate::domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp};
+use crate::guard::facts::FarSide;
+use crate::nights::{self, Due, DueKind, NightOutcome};
+use crate::run::{
+    context::{Context, Served},
+    facts,
+    outcome::Done,
+    step::StepError,
+};
+use crate::store::{
+    Store, campaigns,
+    lease::{self, Lease},
+    nights as ledger,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinHandle;

@@ -1,27 +1,25 @@
 //! Gives orders to the téléservice: intend → send → record, and again until the feed shows them (guard.md, enforcement).
 //! `window.rs` and `run/enforce.rs` intend; this file sends, and settles what became of each order.
 
-use crate::{
-    crash::Point,
-    domain::{
-        order::{ResponseOrder, WindowOrder},
-        pupil::PupilId,
-        school::SchoolKey,
-        time::Timestamp,
-    },
-    plan::delivery::{Answer, Outcome, judge},
-    run::{
-        context::{Context, Served},
-        facts,
-        outcome::{Done, Step},
-        step::{StepError, failure},
-    },
-    store::{
-        feed,
-        orders::{self, OrderKind, OrderOutcome, PendingRow, PendingState},
-    },
-    transport::teleservice::Refusal,
+use crate::crash::Point;
+use crate::domain::{
+    order::{ResponseOrder, WindowOrder},
+    pupil::PupilId,
+    school::SchoolKey,
+    time::Timestamp,
 };
+use crate::plan::delivery::{Answer, Outcome, judge_repeatable};
+use crate::run::{
+    context::{Context, Served},
+    facts,
+    outcome::{Done, Step},
+    step::{StepError, failure},
+};
+use crate::store::{
+    feed,
+    orders::{self, OrderKind, OrderOutcome, PendingRow, PendingState},
+};
+use crate::transport::teleservice::Refusal;
 use std::collections::BTreeSet;
 
 /// Orders that were sent and no longer wait at the téléservice, asked *before* the feed is read: if the feed, read to
@@ -159,7 +157,7 @@ async fn refused_or_failed(
     answer: Answer,
     now: Timestamp,
 ) -> Result<Sent, StepError> {
-    match judge(&answer) {
+    match judge_repeatable(&answer) {
         Outcome::Refused { set_up, code, .. } if !set_up => {
             record(ctx, school, number, &OrderOutcome::Refused { code }, now).await?;
             Ok(Sent::Failed(answer))

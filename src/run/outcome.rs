@@ -1,10 +1,8 @@
 //! What a run did at one school, and the one word and exit code that sum it up.
 
-use crate::{
-    domain::{anomaly::Anomaly, campaign::CampaignKey, order::Motive, school::SchoolKey},
-    guard::verdict::RefusalCode,
-    store::{feed::Stop, lease::HeldBy},
-};
+use crate::domain::{anomaly::Anomaly, campaign::CampaignKey, order::Motive, school::SchoolKey};
+use crate::guard::verdict::RefusalCode;
+use crate::store::{feed::Stop, lease::HeldBy};
 
 /// A lot that left, or tried to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,19 +1,22 @@
 //! What a run would do now (`--dry-run`): reads the store, writes and sends nothing. The feed is not read, so that what
 //! families did since it was read last is not in it.
 
-use crate::{
-    domain::{campaign::CampaignKey, pupil::PupilId, time::Timestamp},
-    guard::{self, Duty, FarSide},
-    nights::Due,
-    plan::demands::DemandPlan,
-    run::{
-        context::{Context, Served},
-        demands::{self, Wish},
-        facts, night,
-        step::StepError,
-    },
-    store::{campaigns, feed, ledger, responses},
+use crate::domain::{campaign::CampaignKey, pupil::PupilId, time::Timestamp};
+
+use crate::guard::{self, Duty, FarSide};
+
+use crate::nights::Due;
+
+use crate::plan::demands::DemandPlan;
+
+use crate::run::{
+    context::{Context, Served},
+    demands::{self, Wish},
+    facts, night,
+    step::StepError,
 };
+
+use crate::store::{campaigns, feed, ledger, responses};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a run of one school would do now.
@@ -63,7 +66,7 @@ pub async fn preview(
     if let Some(wish) = wish {
         for key in night::campaigns_by_urgency(ctx, school, FarSide::WELL).await? {
             if only.is_none_or(|only| only == key) {
-                plans.push((key, demands::planned(ctx, key, wish, now).await?));
+                plans.push((key, demands::planned(ctx, key, wish, now).await?.0));
             }
         }
     }

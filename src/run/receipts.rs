@@ -1,25 +1,23 @@
 //! Settles lots in doubt by asking for their receipt, sends again what never arrived, and takes the receipts that are awaited.
 
-use crate::{
-    codec::{self, ExchangeFile},
-    crash::Point,
-    domain::{lot::FileName, time::Timestamp},
-    plan::{
-        delivery::{Outcome, judge},
-        receipts::{self, LotRecord},
-    },
-    run::{
-        context::{Context, Served},
-        outcome::{Done, SentLot, Step},
-        step::{StepError, failure},
-    },
-    store::{
-        anomalies,
-        lease::Lease,
-        ledger::{self, LotRow, LotState},
-    },
-    transport::siecle::ReceiptAnswer,
+use crate::codec::{self, ExchangeFile};
+use crate::crash::Point;
+use crate::domain::{lot::FileName, time::Timestamp};
+use crate::plan::{
+    delivery::{Outcome, judge},
+    receipts::{self, LotRecord},
 };
+use crate::run::{
+    context::{Context, Served},
+    outcome::{Done, SentLot, Step},
+    step::{StepError, failure},
+};
+use crate::store::{
+    anomalies,
+    lease::Lease,
+    ledger::{self, LotRow, LotState},
+};
+use crate::transport::siecle::ReceiptAnswer;
 use std::time::Duration;
 
 /// How often a run asks for the receipt of a lot that it has just sent, at most.

@@ -1,17 +1,20 @@
 //! Reads the feed again from its beginning (`resync --reread`): first into memory, to tell what differs from what is
 //! known, pupil by pupil; then, where a hand wants it, for good, in a new feed epoch.
 
-use crate::{
-    check::events::{Context as Rules, PhaseState, PupilState, apply},
-    crash::Point,
-    domain::{campaign::Phase, pupil::PupilId, time::Timestamp},
-    plan::delivery::Answer,
-    run::{
-        context::{Context, Served},
-        step::StepError,
-    },
-    store::{feed, journal, pupils},
+use crate::check::events::{Context as Rules, PhaseState, PupilState, apply};
+
+use crate::crash::Point;
+
+use crate::domain::{campaign::Phase, pupil::PupilId, time::Timestamp};
+
+use crate::plan::delivery::Answer;
+
+use crate::run::{
+    context::{Context, Served},
+    step::StepError,
 };
+
+use crate::store::{feed, journal, pupils};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Events asked for at a time.

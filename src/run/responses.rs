@@ -1,41 +1,36 @@
 //! Fetches the councils' response files, takes each through the guard and the checks, and carries what stands to the téléservice.
 
-use crate::{
-    check::responses::{Checked, FileContext, check},
-    codec::{self, Fault},
-    crash::Point,
-    domain::{
-        anomaly::{Anomaly, Code, Subject},
-        campaign::CampaignKey,
-        lot::FileName,
-        pupil::{Ine, PupilId},
-        response::{RawResponse, ResponseHead},
-        school::SchoolKey,
-        time::Timestamp,
-    },
-    guard::{
-        self,
-        action::Import,
-        facts::FarSide,
-        verdict::{Permit, RefusalCode, Verdict},
-    },
-    plan::{
-        responses::plan,
-        thresholds::{Gate, Loss},
-    },
-    run::{
-        context::{Context, Served},
-        facts,
-        outcome::{Done, Step},
-        step::{StepError, failure},
-    },
-    store::{
-        Tx, anomalies, campaigns, demands,
-        holds::{self, HoldKind},
-        lease::Lease,
-        orders, pupils,
-        responses::{self, FileState, HeldFile},
-    },
+use crate::check::responses::{Checked, FileContext, check};
+use crate::codec::{self, Fault};
+use crate::crash::Point;
+use crate::domain::{
+    anomaly::{Anomaly, Code, Subject},
+    campaign::CampaignKey,
+    lot::FileName,
+    pupil::{Ine, PupilId},
+    response::{RawResponse, Response, ResponseHead},
+    school::SchoolKey,
+    time::Timestamp,
+};
+use crate::guard::{
+    self,
+    action::Import,
+    facts::FarSide,
+    verdict::{Permit, RefusalCode, Verdict},
+};
+use crate::plan::{responses as carrying, thresholds::Gate};
+use crate::run::{
+    context::{Context, Served},
+    facts,
+    outcome::{Done, Step},
+    step::{StepError, failure},
+};
+use crate::store::{
+    Tx, anomalies, campaigns, demands,
+    holds::{self, HoldKind},
+    lease::Lease,
+    orders, pupils,
+    responses::{self, FileState, HeldFile},
 };
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -192,9 +187,10 @@ async fn import(
 ) -> Result<Taken, StepError> {
     let Whole { head, rows, file, digest } = whole;
     let checked = checked(&mut tx, &head, file.name, rows, now).await?;
-    let loss = changes(&mut tx, head.key, &checked).await?;
+    let changes = changes(&mut tx, head.key, &checked).await?;
+    let transferred = responses::transferred_count(&mut tx, head.key).await?;
     let approved = holds::approved(&mut tx, head.key, HoldKind::Responses).await?;
-    if let Gate::Held(loss) = ctx.settings.thresholds.judge(loss, approved) {
+    if let Gate::Held(loss) = carrying::judge(&changes, transferred, ctx.settings.thresholds, approved) {
         let name = file.name.to_string();
         responses::hold_file(&mut tx, &head, digest, &name, &file.bytes, HELD_BY_THRESHOLD, now).await?;
         holds::hold_responses(&mut tx, lease, head.key, &loss, now).await?;
@@ -213,17 +209,12 @@ async fn import(
     Ok(Taken::Imported)
 }
 
-/// What a file would change of responses that were transferred already (teleservice.md, thresholds).
-async fn changes(tx: &mut Tx, key: CampaignKey, checked: &Checked) -> Result<Loss, StepError> {
-    let transferred = responses::transferred_count(tx, key).await?;
+/// The responses of a file, each with whether it would change one that was transferred already.
+async fn changes(tx: &mut Tx, key: CampaignKey, checked: &Checked) -> Result<Vec<(Response, bool)>, StepError> {
     let standing = responses::to_carry(tx, key).await?;
     let untold: BTreeSet<PupilId> = standing.iter().filter(|(_, told)| !told).map(|(one, _)| one.pupil).collect();
-    let version = |pupil: PupilId| {
-        let response = checked.apply.iter().find(|response| response.pupil == pupil);
-        response.and_then(|response| response.demand_version).unwrap_or_default()
-    };
-    let touched = checked.changes.iter().filter(|pupil| !untold.contains(pupil));
-    Ok(Loss::new(touched.map(|pupil| (*pupil, version(*pupil))).collect(), transferred))
+    let changes = |response: &Response| checked.changes.contains(&response.pupil) && !untold.contains(&response.pupil);
+    Ok(checked.apply.iter().map(|response| (response.clone(), changes(response))).collect())
 }
 
 /// Checks the rows of a file on what is known of its pupils.
@@ -349,5 +340,5 @@ async fn next_order(ctx: &Context, key: CampaignKey) -> Result<Option<crate::dom
     let mut tx = ctx.store.read().await?;
     let waiting = responses::to_carry(&mut tx, key).await?.into_iter().map(|(response, _)| response).collect();
     let number = orders::next_number(&mut tx, key.school).await?;
-    Ok(plan(key, number, waiting))
+    Ok(carrying::plan(key, number, waiting))
 }

@@ -1,28 +1,30 @@
 //! Where the schools stand: facts for `navette status`, the page and the metrics. Reads the store only.
 
-use crate::{
-    domain::{
-        campaign::{CampaignKey, Phase},
-        pupil::Division,
-        school::{School, SchoolKey},
-        time::Timestamp,
-    },
-    guard::{Alert, Facts, FarSide, State, Watch},
-    nights::{self, NightOutcome},
-    run::{
-        context::{Context, Served},
-        facts,
-        step::StepError,
-    },
-    store::{
-        Tx, anomalies, campaigns,
-        feed::{self, Cursor},
-        holds,
-        ledger::{self, LotRow, LotState},
-        nights::{self as ledger_of_nights, NightRow},
-        pupils,
-        responses::{self, FileState},
-    },
+use crate::domain::{
+    campaign::{CampaignKey, Phase},
+    pupil::Division,
+    school::{School, SchoolKey},
+    time::Timestamp,
+};
+
+use crate::guard::{Alert, Facts, FarSide, State, Watch};
+
+use crate::nights::{self, NightOutcome};
+
+use crate::run::{
+    context::{Context, Served},
+    facts,
+    step::StepError,
+};
+
+use crate::store::{
+    Tx, anomalies, campaigns,
+    feed::{self, Cursor},
+    holds,
+    ledger::{self, LotRow, LotState},
+    nights::{self as ledger_of_nights, NightRow},
+    pupils,
+    responses::{self, FileState},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

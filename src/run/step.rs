@@ -1,11 +1,9 @@
 //! What every step shares: its error, and how an answer becomes a failure of the run.
 
-use crate::{
-    files::FileFault,
-    plan::delivery::{Answer, Outcome, judge},
-    run::outcome::{Failure, Step},
-    store::StoreError,
-};
+use crate::files::FileFault;
+use crate::plan::delivery::{Answer, Outcome, judge};
+use crate::run::outcome::{Failure, Step};
+use crate::store::StoreError;
 
 /// Why a step stopped the run of a school. Far sides that fail do not: they are noted, and the other steps go on.
 #[derive(Debug, thiserror::Error)]

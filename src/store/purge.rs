@@ -74,15 +74,17 @@ pub async fn year(tx: &mut Tx, year: SchoolYear, now: Timestamp) -> Result<Purge
 
 #[cfg(test)]
 mod tests {
+    use crate::crash::Crash;
     use crate::crash::Point;
     use crate::domain::track::Track;
+    use crate::plan::delivery::Outcome;
+    use crate::plan::receipts::ReceiptPlan;
     use crate::store::purge::{expire, expired, year};
     use crate::store::test_support::{
         arrives, demands, dump, file, import, locked, noon, planned, read, response, response_head, school, switched,
         take,
     };
     use crate::store::{StoreError, journal, ledger, responses};
-    use crate::{crash::Crash, plan::delivery::Outcome, plan::receipts::ReceiptPlan};
     use std::{
         collections::{BTreeMap, BTreeSet},
         fs,

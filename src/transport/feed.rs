@@ -68,10 +68,8 @@ async fn read(folders: &Directory, range: &FeedFileName) -> Result<Vec<(Event, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        crash::Crash,
-        transport::fixture::{DigestIs, Folders, school},
-    };
+    use crate::crash::Crash;
+    use crate::transport::fixture::{DigestIs, Folders, school};
     use rstest::rstest;
     use std::ops::RangeInclusive;
 

@@ -260,17 +260,15 @@ fn unusable(fault: Fault) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        domain::{
-            campaign::{CampaignKey, Phase},
-            order::Motive,
-            response::{Proposal, Response, Verdicts},
-            school::Level,
-            time::parse_date,
-            track::Track,
-        },
-        transport::fixture::{DigestIs, Far, Folders, NOW_MS, Said, code, ok, player, school, status},
+    use crate::domain::{
+        campaign::{CampaignKey, Phase},
+        order::Motive,
+        response::{Proposal, Response, Verdicts},
+        school::Level,
+        time::parse_date,
+        track::Track,
     };
+    use crate::transport::fixture::{DigestIs, Far, Folders, NOW_MS, Said, code, ok, player, school, status};
     use rstest::rstest;
 
     const PROBLEM: &str = "application/problem+json";
