@@ -13,7 +13,7 @@ use crate::replay::{
 };
 use crate::run::{
     self,
-    outcome::{Done, Failure, Step as StepName, Summary},
+    outcome::{Done, Summary},
 };
 use crate::sandbox::hold;
 use crate::window::{self, Answer};
@@ -270,6 +270,7 @@ impl Player<'_, '_> {
 
     async fn tick(&mut self, now: Timestamp) -> Result<(), StageFault> {
         self.ticked = Some(now);
+        let left = self.failures_left();
         let (crash, all) = (self.stage.crash.clone(), BTreeSet::new());
         let summary = tokio::select! {
             biased;
@@ -282,7 +283,7 @@ impl Player<'_, '_> {
                 if changed {
                     (self.told)(&Happening::Tick(now, &summary));
                 }
-                self.settled = !changed && !summary.schools.values().any(|done| self.may_differ(done));
+                self.settled = !changed && left == self.failures_left();
             }
             None if self.kill.is_some() => {
                 self.restart(now).await?;
@@ -292,16 +293,10 @@ impl Player<'_, '_> {
         Ok(())
     }
 
-    /// Whether the next tick may find another far side though no step came between: one that failed counts its failures.
-    /// One that is down as a whole stays so.
-    fn may_differ(&self, done: &Done) -> bool {
-        let (families, councils) =
-            (hold(&self.stage.teleservice).faults.is_up(), hold(&self.stage.siecle).faults.is_up());
-        let differs = |failure: &Failure| match failure.step {
-            StepName::Feed | StepName::Orders => families,
-            StepName::Receipts | StepName::Responses | StepName::Demands => councils,
-        };
-        (0 < done.in_doubt && councils) || done.failures.iter().any(differs)
+    /// How many failures the far sides still owe: a tick that used one up may be followed by another outcome.
+    fn failures_left(&self) -> u32 {
+        let families = hold(&self.stage.teleservice).faults.left();
+        families.saturating_add(hold(&self.stage.siecle).faults.left())
     }
 
     /// The program is started again: it ticks at once.

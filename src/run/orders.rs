@@ -105,6 +105,10 @@ pub async fn deliver(ctx: &Context, served: &Served, now: Timestamp) -> Result<D
         };
         match sent {
             Sent::Given => done.orders += 1,
+            Sent::Refused(answer) => {
+                done.orders += 1;
+                done.failures.push(failure(Step::Orders, &answer));
+            }
             Sent::Failed(answer) => done.failures.push(failure(Step::Orders, &answer)),
         }
     }
@@ -120,9 +124,11 @@ fn closes(row: &PendingRow) -> bool {
 
 /// What became of one attempt to send an order.
 enum Sent {
-    /// It was given, or refused for good: recorded.
+    /// It was given.
     Given,
-    /// No usable answer.
+    /// It was refused for good, which is recorded: it is given again under a new number where it is still due.
+    Refused(Answer),
+    /// No usable answer: it stays intended.
     Failed(Answer),
 }
 
@@ -167,7 +173,7 @@ async fn refused_or_failed(
     match judge_repeatable(&answer) {
         Outcome::Refused { set_up, code, .. } if !set_up => {
             record(ctx, school, number, &OrderOutcome::Refused { code }, now).await?;
-            Ok(Sent::Failed(answer))
+            Ok(Sent::Refused(answer))
         }
         Outcome::Refused { .. } | Outcome::TryAgain { .. } | Outcome::InDoubt { .. } | Outcome::Delivered => {
             Ok(Sent::Failed(answer))
@@ -205,6 +211,7 @@ async fn take_refusals(
         let mut tx = ctx.store.write().await?;
         match (&row.kind, refusal.whole) {
             (_, Some(code)) => {
+                done.orders += 1;
                 done.fail(Step::Orders, format!("order {} was refused with {code}", row.number));
                 orders::record(&mut tx, school, row.number, &OrderOutcome::Refused { code }, now).await?;
             }

@@ -117,6 +117,12 @@ impl Faults {
         of(Some(topic)).or_else(|| of(None)).unwrap_or_default()
     }
 
+    /// How many failures are still to come, of those that are counted.
+    pub fn left(&self) -> u32 {
+        let lost = self.lost.values().copied();
+        lost.chain(self.statuses.values().map(|(_, times)| *times)).fold(0, u32::saturating_add)
+    }
+
     /// Decides what becomes of the next request, and counts it.
     pub fn next(&mut self, topic: Topic) -> Fate {
         if !self.serves(topic) {
