@@ -27,7 +27,7 @@ use crate::transport::{
 use anyhow::Context as _;
 use secrecy::ExposeSecret;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     env, fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -268,23 +268,19 @@ fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BT
     let mut siecles: BTreeMap<Place, Arc<Siecle>> = BTreeMap::new();
     let mut schools = BTreeMap::new();
     for School { key, .. } in &options.schools {
-        let at = place(&options.teleservice, key.uai);
-        if !teleservices.contains_key(&at) {
-            let made = match &options.teleservice {
+        if let Entry::Vacant(entry) = teleservices.entry(place(&options.teleservice, key.uai)) {
+            entry.insert(Arc::new(match &options.teleservice {
                 Link::Http(link) => Teleservice::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("teleservice: {fault}")))?,
                 Link::Directory(path) => Teleservice::directory(folder(path.for_school(key.uai)), crash.clone()),
-            };
-            teleservices.insert(at, Arc::new(made));
+            }));
         }
-        let at = place(&options.siecle.link, key.uai);
-        if !siecles.contains_key(&at) {
-            let made = match &options.siecle.link {
+        if let Entry::Vacant(entry) = siecles.entry(place(&options.siecle.link, key.uai)) {
+            entry.insert(Arc::new(match &options.siecle.link {
                 Link::Http(link) => Siecle::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("siecle: {fault}")))?,
                 Link::Directory(path) => Siecle::directory(folder(path.for_school(key.uai)), crash.clone()),
-            };
-            siecles.insert(at, Arc::new(made));
+            }));
         }
     }
     for school in &options.schools {

@@ -79,7 +79,8 @@ fn a_dry_run_before_the_first_calendar_makes_no_database() {
 #[test]
 fn reading_again_tells_what_differs_and_goes_on() {
     let stand = open();
-    assert_eq!(stand.run(&["resync", UAI, "--changed"]).0, 0);
+    let ran = stand.run(&["resync", UAI, "--changed"]);
+    assert_eq!(ran.0, 0, "{}", ran.1);
     stand.validate(1, -1);
     let read = stand.json(&["resync", UAI, "--reread", "--changed"]);
     assert_eq!(read["differences"].as_array().unwrap().len(), 1, "{read}");
@@ -108,7 +109,8 @@ fn status_has_the_shape_of_the_page() {
 #[test]
 fn no_command_that_lists_tells_a_name() {
     let stand = open();
-    assert_eq!(stand.run(&["resync", UAI]).0, 0);
+    let ran = stand.run(&["resync", UAI]);
+    assert_eq!(ran.0, 0, "{}", ran.1);
     let pupils: Vec<String> = {
         let teleservice = hold(&stand.teleservice);
         let record = teleservice.record(key().school, PupilId(1)).unwrap();

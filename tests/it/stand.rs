@@ -20,7 +20,7 @@ use navette::{
         world,
     },
 };
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::LazyLock};
 use tokio::runtime::Runtime;
 
 /// The header of a calendar.
@@ -47,9 +47,12 @@ pub fn key() -> CampaignKey {
     CampaignKey { school, level: Level::Troisieme, phase: Phase::Definitive }
 }
 
+/// When the tests began: an opening and the calendar that plans it are the same instant.
+static NOW: LazyLock<Timestamp> = LazyLock::new(|| Clock::Machine.now());
+
 /// The instant some hours from now.
 pub fn hours(count: i64) -> Timestamp {
-    Clock::Machine.now().plus_s(count * HOUR_S)
+    NOW.plus_s(count * HOUR_S)
 }
 
 /// A row of a calendar: the instants in hours from now, none for an empty field.
