@@ -286,7 +286,14 @@ fn step(section: &Section<'_>, schools: &[SchoolSpec], campaigns: &[CampaignSpec
         }
         _ => section.text("expect"),
     };
-    Some(Step { at: at?, name, uai: school.uai, phase, action, expect: expect.unwrap_or_else(|| "ok".to_owned()) })
+    Some(Step {
+        at: at?,
+        name,
+        uai: school.uai,
+        phase,
+        action,
+        expect: Some(expect.unwrap_or_else(|| "ok".to_owned())),
+    })
 }
 
 fn action(name: &str, section: &Section<'_>, school: &SchoolSpec, named: bool) -> Option<(&'static str, Action)> {
