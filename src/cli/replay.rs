@@ -111,11 +111,16 @@ async fn at_random(from: u64, seeds: u64) -> anyhow::Result<Exit> {
             failed.insert(seed, (scenario, trial));
         }
     }
+    for (seed, (_, trial)) in &failed {
+        for finding in &trial.findings {
+            print(&format!("FAILED seed {seed}: {:?}: {}\n", finding.check, finding.sentence))?;
+        }
+    }
     for (seed, (scenario, trial)) in &failed {
-        print(&format!("FAILED seed {seed}\n"))?;
+        print(&format!("\n# The shortest that fails as seed {seed} does.\n"))?;
         let shrunk = shrink::shrink(scenario.clone(), trial.clone()).await;
         for finding in &shrunk.trial.findings {
-            print(&format!("       {:?}: {}\n", finding.check, finding.sentence))?;
+            print(&format!("# {:?}: {}\n", finding.check, finding.sentence))?;
         }
         print(&format!("{}\n", write::write(&random::settled(&shrunk.body, &shrunk.trial))))?;
     }

@@ -328,3 +328,6 @@ impl Nights {
         gone.and_then(|(_, date)| said(*date, "is ok no more"))
     }
 }
+
+#[cfg(test)]
+mod tests;

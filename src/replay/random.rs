@@ -13,7 +13,7 @@ use crate::{
         stage::StageFault,
         write::word,
     },
-    sandbox::{faults::Topic, hold, world::Draw},
+    sandbox::{desk::Record, faults::Topic, hold, world::Draw},
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -141,7 +141,7 @@ async fn audited(
         let downs: Vec<Ill> = player.downs().iter().map(|down| Ill { from: down.from, to: down.to }).collect();
         let mut found = auditor.look(&player.stage, &downs).await?;
         let whys = std::mem::take(&mut *failures.lock().unwrap_or_else(PoisonError::into_inner));
-        if calm && is_calm(player) {
+        if calm && is_calm(player) && !is_deserted(player) {
             let said =
                 |why| Finding::new(Check::Stopped, format!("a run failed though both far sides are well: {why}"));
             found.extend(whys.into_iter().map(said));
@@ -163,6 +163,14 @@ fn is_calm(player: &Player<'_, '_>) -> bool {
     Topic::ALL.iter().all(|topic| teleservice.faults.is_calm(*topic) && siecle.faults.is_calm(*topic))
 }
 
+/// Whether a school has no pupil left in procedure: that nobody is there is an error of its own (teleservice.md).
+fn is_deserted(player: &Player<'_, '_>) -> bool {
+    let teleservice = hold(&player.stage.teleservice);
+    let goes_on = |record: &Record| record.present && record.pupil.in_procedure;
+    let desks = teleservice.schools().filter_map(|school| teleservice.school(school));
+    desks.into_iter().any(|desk| !desk.pupils.values().any(goes_on))
+}
+
 /// A scenario as it can be handed over: with its quiet end, and with what came of each step as what is expected.
 pub fn settled(body: &Scenario, trial: &Trial) -> Scenario {
     let mut whole = whole(body);
@@ -172,3 +180,6 @@ pub fn settled(body: &Scenario, trial: &Trial) -> Scenario {
     }
     whole
 }
+
+#[cfg(test)]
+mod tests;

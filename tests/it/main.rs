@@ -6,4 +6,5 @@ mod architecture;
 mod cli;
 mod config;
 mod http;
+mod random;
 mod schemas;

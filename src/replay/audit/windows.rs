@@ -10,7 +10,7 @@ use crate::{
         order::Motive,
         pupil::PupilId,
         response::RawResponse,
-        time::{DAY_S, MINUTE_S, Timestamp},
+        time::{DAY_S, HOUR_S, MINUTE_S, Timestamp},
     },
     replay::audit::{Check, Finding},
     sandbox::{
@@ -21,6 +21,9 @@ use crate::{
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The next night has surely come by then.
+const NIGHT_AFTER_S: i64 = DAY_S + 3 * HOUR_S;
 
 /// A time in which the program or the téléservice could not be used; both ends belong to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -226,9 +229,11 @@ impl Sight<'_> {
     fn first_tick_past(&self, opened: Timestamp, end: Timestamp, ills: &[Ill]) -> Option<Timestamp> {
         let mut tick = opened.plus_s(1).ceil_minute();
         while tick < end {
-            let over = calendars_at(self.calendars, tick)
-                .into_iter()
-                .all(|(from, calendar)| calendar.deadline().is_some_and(|deadline| deadline.max(from) < tick));
+            let over = calendars_at(self.calendars, tick).into_iter().all(|(from, calendar)| {
+                // Of a campaign that has ended only nights read the feed (guard.md, ticks).
+                let unread = calendar.ends.is_some_and(|ends| ends <= opened && tick <= opened.plus_s(NIGHT_AFTER_S));
+                calendar.deadline().is_some_and(|deadline| deadline.max(from) < tick) && !unread
+            });
             let well = |at: Timestamp| !ills.iter().any(|ill| ill.from <= at && ill.to.is_none_or(|to| at <= to));
             if over && well(tick) {
                 return Some(tick);
