@@ -28,7 +28,7 @@ fn worlds_keep_to_their_bounds() {
         let pupils: usize = scenario.schools.iter().map(|school| school.pupils.len()).sum();
         assert!((1..=3).contains(&scenario.schools.len()) && (1..=8).contains(&pupils), "seed {seed}");
         let (first, last) = (scenario.steps.first().unwrap().at, scenario.steps.last().unwrap().at);
-        assert!(last <= first.plus_s(17 * DAY_S), "seed {seed}: {first:?} to {last:?}");
+        assert!(last <= first.plus_s(15 * DAY_S), "seed {seed}: {first:?} to {last:?}");
         assert!(scenario.steps.is_sorted_by_key(|step| step.at), "seed {seed}");
         assert!(scenario.steps.iter().all(|step| step.expect.is_none()));
     }
@@ -36,7 +36,7 @@ fn worlds_keep_to_their_bounds() {
 
 #[tokio::test]
 async fn a_scenario_reads_back_as_written_and_plays_the_same() {
-    for seed in [3, 4, 11] {
+    for seed in [3, 12] {
         let body = scenario(seed).unwrap();
         let played = trial(&body).await.unwrap();
         let meant = settled(&body, &played);

@@ -19,6 +19,8 @@ use crate::{
 const SCHOOLS_MAX: u64 = 3;
 /// Pupils at most, of all schools.
 const PUPILS_MAX: u64 = 8;
+/// Days at most, from first to last step.
+const DAYS_MAX: i64 = 15;
 /// One seed in so many goes over HTTP.
 const HTTP_EVERY: u64 = 8;
 /// One seed in so many crashes.
@@ -78,7 +80,9 @@ pub fn world(seed: u64, draw: &mut Draw) -> Option<World> {
         steps: Vec::new(),
     };
     let ends = scenario.campaigns.iter().filter_map(|one| one.calendar.as_ref().ok());
-    let until = ends.map(|one| one.ends.or(one.last_council()).unwrap_or(one.closes)).max()?.plus_s(2 * DAY_S);
+    let last = ends.clone().map(|one| one.ends.or(one.last_council()).unwrap_or(one.closes)).max()?;
+    let begins = ends.map(|one| one.opens).min()?.plus_s(-HOUR_S);
+    let until = last.plus_s(2 * DAY_S).min(begins.plus_s(DAYS_MAX * DAY_S));
     Some(World { scenario, crashes: draw.below(CRASH_EVERY) == 0, until })
 }
 
