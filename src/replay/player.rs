@@ -48,7 +48,7 @@ pub enum Happening<'a> {
 }
 
 /// Who is told.
-pub type Told<'t> = dyn FnMut(&Happening<'_>) + Send + 't;
+pub type Told<'t> = dyn FnMut(&Happening<'_>) + Send + Sync + 't;
 
 /// What came of a scenario.
 pub struct Ended {
@@ -67,43 +67,27 @@ pub struct Ended {
 /// # Errors
 /// When it could not be set up, or the machine failed.
 pub async fn play(scenario: &Scenario, how: &How, told: &mut Told<'_>) -> Result<Ended, StageFault> {
-    let start = first_instant(scenario);
-    let way = how.way.unwrap_or(scenario.transport);
-    let stage = Stage::set(scenario, way, start, &how.database, how.kill.is_some()).await?;
-    let mut player = Player {
-        stage,
-        scenario,
-        told,
-        every_minute: how.every_minute,
-        kill: how.kill,
-        up: true,
-        dead: false,
-        settled: false,
-        ticked: None,
-        steps: Vec::new(),
-        failures: Vec::new(),
-        passed_before: BTreeMap::new(),
-    };
-    if player.begin(start).await? {
+    let mut player = Player::set(scenario, how, told).await?;
+    if player.begin().await? {
         for (step, n) in scenario.steps.iter().zip(1..) {
             player.step(n, step).await?;
         }
     }
-    let Player { stage, steps, failures, passed_before, .. } = player;
-    let report = summary::report(scenario, &stage, steps, failures.is_empty()).await?;
-    Ok(Ended { report, failures, stage, passed_before })
+    player.end().await
 }
 
 /// Where the clock starts: given, else the earliest `opens`, `closes` or step.
-fn first_instant(scenario: &Scenario) -> Timestamp {
+pub fn first_instant(scenario: &Scenario) -> Timestamp {
     let campaigns = scenario.campaigns.iter().filter_map(|campaign| campaign.calendar.as_ref().ok());
     let edges = campaigns.flat_map(|calendar| [calendar.opens, calendar.closes]);
     let earliest = edges.chain(scenario.steps.iter().map(|step| step.at)).min();
     scenario.start.or(earliest).unwrap_or(Timestamp::from_epoch_ms(0))
 }
 
-struct Player<'s, 't> {
-    stage: Stage,
+/// A player at work: set, begun, then led from step to step.
+pub struct Player<'s, 't> {
+    /// What it plays on.
+    pub stage: Stage,
     scenario: &'s Scenario,
     told: &'s mut Told<'t>,
     every_minute: bool,
@@ -117,11 +101,83 @@ struct Player<'s, 't> {
     steps: Vec<StepReport>,
     failures: Vec<String>,
     passed_before: BTreeMap<Point, u32>,
+    down_since: Option<Timestamp>,
+    downs: Vec<Down>,
 }
 
-impl Player<'_, '_> {
+/// A time in which the program did not run: stopped, or dead by a crash. Both ends belong to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Down {
+    /// Its beginning.
+    pub from: Timestamp,
+    /// Its end; none while it lasts.
+    pub to: Option<Timestamp>,
+}
+
+impl<'s, 't> Player<'s, 't> {
+    /// Sets the stage of a scenario.
+    ///
+    /// # Errors
+    /// When it could not be set up.
+    pub async fn set(scenario: &'s Scenario, how: &How, told: &'t mut Told<'t>) -> Result<Self, StageFault> {
+        let start = first_instant(scenario);
+        let way = how.way.unwrap_or(scenario.transport);
+        let stage = Stage::set(scenario, way, start, &how.database, how.kill.is_some()).await?;
+        Ok(Self {
+            stage,
+            scenario,
+            told,
+            every_minute: how.every_minute,
+            kill: how.kill,
+            up: true,
+            dead: false,
+            settled: false,
+            ticked: None,
+            steps: Vec::new(),
+            failures: Vec::new(),
+            passed_before: BTreeMap::new(),
+            down_since: None,
+            downs: Vec::new(),
+        })
+    }
+
+    /// The report of what was played.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn end(self) -> Result<Ended, StageFault> {
+        let Self { stage, scenario, steps, failures, passed_before, .. } = self;
+        let report = summary::report(scenario, &stage, steps, failures.is_empty()).await?;
+        Ok(Ended { report, failures, stage, passed_before })
+    }
+
+    /// The times in which the program did not run, so far.
+    pub fn downs(&self) -> Vec<Down> {
+        let lasting = self.down_since.map(|from| Down { from, to: None });
+        self.downs.iter().copied().chain(lasting).collect()
+    }
+
+    /// What became of the latest step; none when the program died under it.
+    pub fn latest(&self) -> Option<&StepReport> {
+        self.steps.last()
+    }
+
+    fn goes_down(&mut self, at: Timestamp) {
+        self.down_since.get_or_insert(at);
+    }
+
+    fn comes_up(&mut self, at: Timestamp) {
+        if self.up && !self.dead {
+            self.downs.extend(self.down_since.take().map(|from| Down { from, to: Some(at) }));
+        }
+    }
+
     /// The feed is read, calendars are loaded, then comes the first tick; false when a calendar ends the scenario.
-    async fn begin(&mut self, start: Timestamp) -> Result<bool, StageFault> {
+    ///
+    /// # Errors
+    /// When the machine failed.
+    pub async fn begin(&mut self) -> Result<bool, StageFault> {
+        let start = self.stage.clock.now();
         self.stage.turn().await;
         for served in self.stage.ctx.schools.values() {
             run::feed::read(&self.stage.ctx, served, start).await?;
@@ -162,7 +218,11 @@ impl Player<'_, '_> {
         Ok(true)
     }
 
-    async fn step(&mut self, n: usize, step: &Step) -> Result<(), StageFault> {
+    /// Plays up to a step, and the step.
+    ///
+    /// # Errors
+    /// When the machine failed.
+    pub async fn step(&mut self, n: usize, step: &Step) -> Result<(), StageFault> {
         self.advance(step.at).await?;
         self.stage.clock.set(step.at);
         if self.dead {
@@ -171,8 +231,13 @@ impl Player<'_, '_> {
         let played = match &step.action {
             Action::Daemon { up } => {
                 self.up = *up;
-                if *up && self.scenario.daemon {
-                    self.tick(step.at).await?;
+                if *up {
+                    self.comes_up(step.at);
+                    if self.scenario.daemon {
+                        self.tick(step.at).await?;
+                    }
+                } else {
+                    self.goes_down(step.at);
                 }
                 Played::ok()
             }
@@ -205,10 +270,10 @@ impl Player<'_, '_> {
         };
         self.stage.turn().await;
         self.settled = false;
-        if let Some(outcome) = &played.outcome
-            && *outcome != step.expect
+        if let (Some(outcome), Some(expected)) = (&played.outcome, &step.expect)
+            && outcome != expected
         {
-            self.failures.push(format!("step {n} ({}): expected {}, came {outcome}", step.name, step.expect));
+            self.failures.push(format!("step {n} ({}): expected {expected}, came {outcome}", step.name));
         }
         (self.told)(&Happening::Step(step, &played));
         let outcome = played.outcome.unwrap_or_else(|| "crashed".to_owned());
@@ -231,6 +296,7 @@ impl Player<'_, '_> {
                 None if self.kill.is_some() => self.reopen().await?,
                 None => {
                     self.dead = true;
+                    self.goes_down(step.at);
                     return Ok(Played { outcome: None, earliest: None, sentence: None });
                 }
             }
@@ -288,7 +354,10 @@ impl Player<'_, '_> {
             None if self.kill.is_some() => {
                 self.restart(now).await?;
             }
-            None => self.dead = true,
+            None => {
+                self.dead = true;
+                self.goes_down(now);
+            }
         }
         Ok(())
     }
@@ -301,6 +370,7 @@ impl Player<'_, '_> {
 
     /// The program is started again: it ticks at once.
     async fn restart(&mut self, now: Timestamp) -> Result<(), StageFault> {
+        self.comes_up(now);
         self.reopen().await?;
         if self.scenario.daemon && self.up {
             self.ticked = Some(now);

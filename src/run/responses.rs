@@ -144,6 +144,11 @@ pub async fn take(
         Err(fault) => return refuse(ctx, school, &file, digest, &fault, now, done).await,
     };
     let Whole { head, file, .. } = &whole;
+    // Not known is not taken, and not kept either: the file stays where it is, counts as unread, and is fetched again.
+    if let Some(code) = undecided(ctx, head.key, far, now).await? {
+        done.deferred = done.deferred.or(Some(code));
+        return Ok(Taken::HeldByGuard(code));
+    }
     ctx.keep(&file.name, &file.bytes).await?;
     let held_before = matches!(seen.get(&number), Some((_, FileState::Held)));
     let mut tx = ctx.store.write().await?;
@@ -159,13 +164,27 @@ pub async fn take(
         Verdict::Refused(refusal) if refusal.code == RefusalCode::ResponsesWhileOpen => {
             return hold(tx, &whole, refusal.code, held_before, now, done).await;
         }
-        // Not known is not taken: the file stays where it is, and is fetched again.
+        // The facts changed since they were asked for above: the next run asks again.
         Verdict::Refused(refusal) => {
             done.deferred = done.deferred.or(Some(refusal.code));
             return Ok(Taken::HeldByGuard(refusal.code));
         }
     };
     import(ctx, tx, lease, permit, whole, now, done).await
+}
+
+/// Why the guard can say nothing of an import now: without calendar, with a téléservice or a clock that is not known.
+async fn undecided(
+    ctx: &Context,
+    key: CampaignKey,
+    far: FarSide,
+    now: Timestamp,
+) -> Result<Option<RefusalCode>, StepError> {
+    let (known, _) = facts::of(ctx, &mut ctx.store.read().await?, key, far).await?;
+    Ok(match guard::decide(&known, Import, now, None, ctx.settings.policy) {
+        Verdict::Refused(refusal) if refusal.code != RefusalCode::ResponsesWhileOpen => Some(refusal.code),
+        Verdict::Allowed(_) | Verdict::Already | Verdict::Refused(_) => None,
+    })
 }
 
 /// A file with a right envelope.

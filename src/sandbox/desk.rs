@@ -29,6 +29,8 @@ pub struct Desk {
     pub windows: BTreeMap<(Level, Phase), Window>,
     /// Orders obeyed, by number.
     pub obeyed: BTreeMap<u32, Obeyed>,
+    /// Numbers under which another order came.
+    pub conflicts: BTreeSet<u32>,
 }
 
 /// One pupil.
@@ -98,7 +100,8 @@ impl Desk {
     /// A school without pupils.
     pub fn new(zone: Zone) -> Self {
         let (pupils, feed) = (BTreeMap::new(), Feed::default());
-        Self { zone, pupils, feed, windows: BTreeMap::new(), obeyed: BTreeMap::new() }
+        let (windows, obeyed, conflicts) = (BTreeMap::new(), BTreeMap::new(), BTreeSet::new());
+        Self { zone, pupils, feed, windows, obeyed, conflicts }
     }
 
     /// Whether families can enter.

@@ -96,6 +96,14 @@ impl Faults {
         self.is_up() && !self.down.contains(&Some(topic))
     }
 
+    /// Whether a request about `topic` is served just so: neither down, nor a status or a lost reply to come.
+    pub fn is_calm(&self, topic: Topic) -> bool {
+        let on = [Some(topic), None];
+        let fails = on.iter().any(|on| self.statuses.get(on).is_some_and(|(_, times)| 0 < *times));
+        let loses = on.iter().any(|on| self.lost.get(on).is_some_and(|times| 0 < *times));
+        self.serves(topic) && !fails && !loses
+    }
+
     /// Makes every answer wait.
     pub fn slow_down(&mut self, latency_ms: u64, on: Option<Topic>) {
         self.latency_ms.insert(on, latency_ms);
@@ -177,9 +185,11 @@ mod tests {
         let mut faults = Faults::default();
         faults.fail_with(503, 2, Some(Topic::Lots));
         faults.lose_reply(1, None);
+        assert!(!faults.is_calm(Topic::Lots) && !faults.is_calm(Topic::Receipts));
         let fates: Vec<_> = (0..4).map(|_| faults.next(Topic::Lots)).collect();
         assert_eq!(fates, [Fate::Status(503), Fate::Status(503), Fate::ReplyLost, Fate::Served]);
         assert_eq!(faults.next(Topic::Receipts), Fate::Served);
+        assert!(faults.is_calm(Topic::Lots));
     }
 
     #[test]

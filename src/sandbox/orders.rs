@@ -64,7 +64,10 @@ impl Desk {
     pub fn obey_window(&mut self, order: &WindowOrder, now: Timestamp) -> Result<WindowAnswer, Problem> {
         match self.obeyed.get(&order.number) {
             Some(Obeyed::Window(known, answer)) if known == order => return Ok(*answer),
-            Some(Obeyed::Window(..) | Obeyed::Responses(..)) => return Err(number_taken()),
+            Some(Obeyed::Window(..) | Obeyed::Responses(..)) => {
+                self.conflicts.insert(order.number);
+                return Err(number_taken());
+            }
             None => self.not_overtaken(order.key, order.number)?,
         }
         let (level, phase) = (order.key.level, order.key.phase);
@@ -107,7 +110,10 @@ impl Desk {
     ) -> Result<ResponseAnswer, Problem> {
         match self.obeyed.get(&order.number) {
             Some(Obeyed::Responses(_, known, answer)) if *known == digest => return Ok(answer.clone()),
-            Some(Obeyed::Window(..) | Obeyed::Responses(..)) => return Err(number_taken()),
+            Some(Obeyed::Window(..) | Obeyed::Responses(..)) => {
+                self.conflicts.insert(order.number);
+                return Err(number_taken());
+            }
             None => self.not_overtaken(order.key, order.number)?,
         }
         if self.is_open(order.key.level, order.key.phase) {

@@ -31,6 +31,7 @@ pub struct Siecle {
     waits: bool,
     refused: BTreeSet<PupilId>,
     offices: BTreeMap<SchoolKey, Office>,
+    conflicts: Vec<FileName>,
 }
 
 /// What Siècle keeps of one school and year.
@@ -106,6 +107,7 @@ impl Siecle {
             waits: false,
             refused: BTreeSet::new(),
             offices: BTreeMap::new(),
+            conflicts: Vec::new(),
         }
     }
 
@@ -146,7 +148,11 @@ impl Siecle {
         let file = ExchangeFile::new(name, bytes.to_vec());
         let known = self.office(name.key.school).deposits.get(&name.number);
         if let Some(known) = known {
-            return known.again(&file);
+            let again = known.again(&file);
+            if !known.is(&file) {
+                self.conflicts.push(name);
+            }
+            return again;
         }
         let state = match codec::decode_lot(name, bytes) {
             Ok(lot) if name.document == Document::Demands => DepositState::Waiting(lot),
@@ -167,6 +173,11 @@ impl Siecle {
             self.treat_one(name.key.school, name.number, now);
         }
         Ok(())
+    }
+
+    /// Lots that came under a number which had other bytes.
+    pub fn conflicts(&self) -> &[FileName] {
+        &self.conflicts
     }
 
     /// What became of a lot.
@@ -276,8 +287,12 @@ impl Deposit {
         matches!(self.state, DepositState::Rejected(_))
     }
 
+    fn is(&self, file: &ExchangeFile) -> bool {
+        self.file.name == file.name && self.file.sha256 == file.sha256
+    }
+
     fn again(&self, file: &ExchangeFile) -> Result<(), Problem> {
-        if self.file.name != file.name || self.file.sha256 != file.sha256 {
+        if !self.is(file) {
             return Err(Problem::business(409, "NUM_ENVOI", "this number was given to another file"));
         }
         match &self.state {

@@ -7,6 +7,7 @@ mod calendar;
 mod cli;
 mod config;
 mod http;
+mod random;
 mod resync;
 mod schemas;
 mod stand;

@@ -49,7 +49,14 @@ pub(in crate::replay) fn step(
         _ => section.text("expect"),
     };
     section.finish();
-    Some(Step { at: at?, name, uai: school.uai, phase, action, expect: expect.unwrap_or_else(|| "ok".to_owned()) })
+    Some(Step {
+        at: at?,
+        name,
+        uai: school.uai,
+        phase,
+        action,
+        expect: Some(expect.unwrap_or_else(|| "ok".to_owned())),
+    })
 }
 
 fn action(name: &str, section: &Section<'_>, school: &SchoolSpec, named: bool) -> Option<(&'static str, Action)> {
