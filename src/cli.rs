@@ -12,13 +12,16 @@ pub mod lots;
 pub mod output;
 pub mod pages;
 pub mod parsers;
+pub mod preview;
 pub mod replay;
 pub mod resync;
 pub mod run;
 pub mod sandbox;
 pub mod schema;
 pub mod status;
+pub mod summary;
 pub mod window;
+pub mod wire;
 
 use crate::cli::{
     exit::{Exit, Stop},

@@ -1,12 +1,15 @@
 //! Bytes and values: the files of the exchange with Siècle and the JSON of the téléservice. What the values mean, and
 //! where the bytes go, is not here.
 
+pub mod archive;
+pub mod calendar;
 pub mod check;
 pub mod csv;
 pub mod encoding;
 pub mod envelope;
 pub mod formula;
 pub mod json;
+pub mod nomenclature;
 pub mod strict;
 pub mod xml;
 

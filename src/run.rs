@@ -3,34 +3,43 @@
 //! A run: lease → feed → enforce → settle in doubt → receipts → responses, carried on → feed → demands and receipts.
 //! Reading the feed and enforcing need no lease, so that a long night never delays a closing.
 
+pub mod anomalies;
 pub mod approve;
 pub mod context;
 pub mod demands;
 pub mod enforce;
 pub mod facts;
 pub mod feed;
+pub mod import;
+pub mod lots;
 pub mod next;
 pub mod night;
 pub mod orders;
 pub mod outcome;
+pub mod preview;
 pub mod receipts;
+pub mod reference;
+pub mod reread;
 pub mod responses;
+pub mod status;
 pub mod step;
 
-use crate::crash::Point;
-use crate::domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp};
-use crate::guard::{FarSide, State};
-use crate::nights::Due;
-use crate::run::{
-    context::{Context, Served},
-    demands::Wish,
-    outcome::{Done, Step, Summary},
-    step::StepError,
-};
-use crate::store::{
-    anomalies, campaigns,
-    lease::{self, Lease},
-    ledger, responses as held,
+use crate::{
+    crash::Point,
+    domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp},
+    guard::{FarSide, State},
+    nights::Due,
+    run::{
+        context::{Context, Served},
+        demands::Wish,
+        outcome::{Done, Step, Summary},
+        step::StepError,
+    },
+    store::{
+        anomalies as raised, campaigns,
+        lease::{self, Lease},
+        ledger, responses as held,
+    },
 };
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -93,14 +102,14 @@ pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<Ca
 async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Result<Done, StepError>>) -> Done {
     let school = served.school.key;
     let made = async {
-        let before = anomalies::last_id(&mut ctx.store.read().await?, school).await?;
+        let before = raised::last_id(&mut ctx.store.read().await?, school).await?;
         let mut done = made.await?;
-        done.anomalies = anomalies::raised_after(&mut ctx.store.read().await?, school, before).await?;
+        done.anomalies = raised::raised_after(&mut ctx.store.read().await?, school, before).await?;
         Ok::<_, StepError>(done)
     };
     made.await.unwrap_or_else(|fault| {
         error!(school.uai = %served.school.key.uai, "The run of {} stopped: {fault}", served.school.key.uai);
-        let mut done = Done::default();
+        let mut done = Done { damaged: fault.is_damage(), ..Done::default() };
         done.fail(Step::Feed, fault.to_string());
         done
     })

@@ -81,6 +81,36 @@ pub enum StoreError {
     Elsewhere(&'static str),
 }
 
+impl StoreError {
+    /// Whether the database itself is damaged: waiting does not mend it.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Database(fault) => is_corrupt(fault),
+            Self::Migration(sqlx::migrate::MigrateError::Execute(fault)) => is_corrupt(fault),
+            Self::Migration(_)
+            | Self::File { .. }
+            | Self::Url
+            | Self::Stopped
+            | Self::LeaseLost(_)
+            | Self::Conflict { .. }
+            | Self::FeedMoved(_)
+            | Self::NumbersUsedUp(_)
+            | Self::Elsewhere(_) => false,
+        }
+    }
+}
+
+/// SQLite says `CORRUPT` or `NOTADB`; the upper bits of its codes only tell where it noticed.
+fn is_corrupt(fault: &sqlx::Error) -> bool {
+    const CORRUPT: [i64; 2] = [11, 26];
+    const PRIMARY: i64 = 0xff;
+    let sqlx::Error::Database(fault) = fault else { return false };
+    let sqlite = fault.try_downcast_ref::<sqlx::sqlite::SqliteError>();
+    let code = sqlite.and_then(|_| fault.code()).and_then(|code| code.parse::<i64>().ok());
+    code.is_some_and(|code| CORRUPT.contains(&(code & PRIMARY)))
+}
+
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {

@@ -1,20 +1,23 @@
 //! The guard by hand: open, close, reopen, and load a calendar. Reads the téléservice's feed first, asks the guard,
 //! gives the order by `run/orders.rs`.
 
-use crate::crash::Point;
-use crate::domain::{campaign::CampaignKey, order::Motive, time::Timestamp};
-use crate::guard::{
-    self, CalendarChange, Close, Derogation, Facts, FarSide, LoadCalendar, Open, Refusal, Reopen, Verdict,
-    WindowAction, verdict::Why,
+use crate::{
+    crash::Point,
+    domain::{campaign::CampaignKey, order::Motive, time::Timestamp},
+    guard::{
+        self, CalendarChange, Close, Derogation, Facts, FarSide, LoadCalendar, Open, Refusal, Reopen, Verdict,
+        WindowAction, verdict::Why,
+    },
+    nights,
+    run::{
+        self,
+        context::{Context, Served},
+        enforce, facts, feed, orders,
+        outcome::Done,
+        step::StepError,
+    },
+    store::{Tx, campaigns, orders as ledger},
 };
-use crate::run::{
-    self,
-    context::{Context, Served},
-    enforce, facts, feed, orders,
-    outcome::Done,
-    step::StepError,
-};
-use crate::store::{Tx, campaigns, orders as ledger};
 
 /// Orders of this file are a person's.
 const BY_HAND: bool = true;
@@ -58,6 +61,7 @@ pub async fn ask(
     let far = look(ctx, served, now).await?;
     let mut tx = ctx.store.write().await?;
     let (known, _) = facts::of(ctx, &mut tx, key, far).await?;
+    let known = known.fetching_at(nights::next_slot(served.school.zone, ctx.settings.slot, now));
     let policy = ctx.settings.policy;
     let intended = match hand {
         Hand::Open => intend(&mut tx, guard::decide(&known, Open, now, derogation, policy), now).await?,
@@ -109,7 +113,30 @@ async fn look(ctx: &Context, served: &Served, now: Timestamp) -> Result<FarSide,
 pub async fn show(ctx: &Context, served: &Served, key: CampaignKey, now: Timestamp) -> Result<Facts, StepError> {
     let far = look(ctx, served, now).await?;
     let mut tx = ctx.store.read().await?;
-    Ok(facts::of(ctx, &mut tx, key, far).await?.0)
+    let (known, _) = facts::of(ctx, &mut tx, key, far).await?;
+    Ok(known.fetching_at(nights::next_slot(served.school.zone, ctx.settings.slot, now)))
+}
+
+/// Every reason against a change of a campaign's calendar, on what was read so far; the feed is not read, and nothing
+/// is written.
+///
+/// # Errors
+/// The store's.
+pub async fn faults(
+    ctx: &Context,
+    key: CampaignKey,
+    change: CalendarChange,
+    now: Timestamp,
+) -> Result<Vec<Refusal>, StepError> {
+    let mut tx = ctx.store.read().await?;
+    let (known, _) = facts::of(ctx, &mut tx, key, FarSide::WELL).await?;
+    Ok(faults_of(&known, change, now))
+}
+
+/// The same on facts in hand.
+pub fn faults_of(known: &Facts, change: CalendarChange, now: Timestamp) -> Vec<Refusal> {
+    let Some(calendar) = change.onto(known.calendar()) else { return vec![Refusal::new(Why::NoCalendar)] };
+    guard::calendar::faults(known, &calendar, now).into_iter().map(Refusal::new).collect()
 }
 
 /// Loads or changes the calendar of one campaign.

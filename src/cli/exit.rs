@@ -1,6 +1,10 @@
 //! The exit codes, and which of several holds.
 
-use crate::cli::{ConfigFaults, later::Later};
+use crate::{
+    cli::{ConfigFaults, later::Later},
+    run::step::StepError,
+    store::StoreError,
+};
 use std::process::ExitCode;
 
 /// How the program ends (cli.md, exit codes).
@@ -44,6 +48,11 @@ impl Exit {
         }
     }
 
+    /// The exit of a number; any other is a passing failure.
+    pub fn of_code(code: u8) -> Self {
+        Self::ALL.into_iter().find(|exit| exit.code() == code).unwrap_or(Self::TryAgain)
+    }
+
     /// The one of several that holds; `Done` for none.
     pub fn first(exits: impl IntoIterator<Item = Self>) -> Self {
         let rank = |exit: &Self| Self::ALL.iter().position(|other| other == exit);
@@ -55,7 +64,16 @@ impl Exit {
         if error.is::<ConfigFaults>() || error.is::<Later>() {
             return Self::Usage;
         }
-        error.downcast_ref::<Stop>().map_or(Self::TryAgain, |stop| stop.exit)
+        if let Some(stop) = error.downcast_ref::<Stop>() {
+            return stop.exit;
+        }
+        let in_step = error.downcast_ref::<StepError>().is_some_and(StepError::is_damage);
+        match error.downcast_ref::<StoreError>() {
+            Some(StoreError::Url) => Self::Usage,
+            Some(fault) if fault.is_damage() => Self::Human,
+            Some(_) | None if in_step => Self::Human,
+            Some(_) | None => Self::TryAgain,
+        }
     }
 }
 
@@ -114,6 +132,8 @@ mod tests {
         assert_eq!(Exit::of_error(&anyhow::anyhow!("the disk is full")), Exit::TryAgain);
         let stop = Stop { exit: Exit::Human, message: "the database is damaged".to_owned() };
         let error = Err::<(), _>(stop).context("0380001V").unwrap_err();
+        assert_eq!(Exit::of_error(&error), Exit::Human);
+        let error = Err::<(), _>(StoreError::Damaged("a row is missing")).context("status").unwrap_err();
         assert_eq!(Exit::of_error(&error), Exit::Human);
         let error = Err::<(), _>(Later::Backup).context("navette").unwrap_err();
         assert_eq!(Exit::of_error(&error), Exit::Usage);

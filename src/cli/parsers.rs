@@ -3,7 +3,7 @@
 use crate::domain::{
     campaign::Phase,
     lot::Format,
-    school::{SchoolYear, Uai},
+    school::{Level, SchoolYear, Uai},
 };
 
 /// A UAI, in either case.
@@ -29,6 +29,14 @@ pub fn year(text: &str) -> Result<SchoolYear, String> {
 pub fn phase(text: &str) -> Result<Phase, String> {
     let phase = Phase::of_code(&text.to_ascii_uppercase());
     phase.ok_or_else(|| "a phase is PROVISOIRE or DEFINITIVE".to_owned())
+}
+
+/// A level, in either case.
+///
+/// # Errors
+/// When it is none.
+pub fn level(text: &str) -> Result<Level, String> {
+    Level::of_code(&text.to_ascii_uppercase()).ok_or_else(|| "a level is 3E or 2GT".to_owned())
 }
 
 /// A format of files.

@@ -1,14 +1,17 @@
 //! `navette replay`: plays scenarios under a simulated clock.
 
-use crate::cli::{
-    Global,
-    exit::Exit,
-    output::{complain, print, print_json},
-};
-use crate::crash::Point;
-use crate::replay::{
-    report::{Report, to_json},
-    suite::{self, Unreadable, Verdict, Wishes},
+use crate::{
+    cli::{
+        Global,
+        exit::Exit,
+        later::Later,
+        output::{complain, print, print_json},
+    },
+    crash::Point,
+    replay::{
+        report::{Report, to_json},
+        suite::{self, Unreadable, Verdict, Wishes},
+    },
 };
 use std::{fs, path::PathBuf};
 
@@ -16,7 +19,7 @@ use std::{fs, path::PathBuf};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Folders: one scenario, or every folder beneath that holds a `scenario.toml`
-    #[arg(value_name = "PATH", required_unless_present_any = ["points"])]
+    #[arg(value_name = "PATH", required_unless_present_any = ["points", "random"])]
     pub paths: Vec<PathBuf>,
     /// Rewrite what the scenarios expect
     #[arg(long)]
@@ -33,6 +36,12 @@ pub struct Args {
     /// Play each scenario once for every crash point that it reaches
     #[arg(long)]
     pub crash_everywhere: bool,
+    /// Play this many generated scenarios, and audit the four proofs after every step
+    #[arg(long, value_name = "SEEDS", conflicts_with_all = ["paths", "bless", "crash_everywhere", "points"])]
+    pub random: Option<u32>,
+    /// The first seed
+    #[arg(long, value_name = "N", requires = "random", default_value_t = 1)]
+    pub from: u64,
     /// List the names of the crash points
     #[arg(long, conflicts_with = "paths")]
     pub points: bool,
@@ -44,6 +53,9 @@ pub struct Args {
 /// When a file cannot be written.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let _span = global.start();
+    if args.random.is_some() {
+        return Err(Later::Random.into());
+    }
     if args.points {
         Point::ALL.iter().try_for_each(|point| print(&format!("{}\n", point.name())))?;
         return Ok(Exit::Done);

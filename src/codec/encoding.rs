@@ -196,6 +196,30 @@ impl<R: BufRead> Source<R> {
 
 const MALFORMED: &str = "bytes that the file's encoding does not know: it was saved in another encoding than it says; export it again instead of editing it";
 
+impl<R: BufRead> Source<R> {
+    /// The whole text of a file that fits into memory.
+    ///
+    /// # Errors
+    /// What its encoding does not know, a control character, too many bytes.
+    pub fn into_text(mut self) -> Result<String, Fault> {
+        let mut bytes = Vec::new();
+        loop {
+            let read = match self.fill_buf() {
+                Ok(read) => read,
+                Err(error) => return Err(self.take_fault().unwrap_or_else(|| unreadable(error))),
+            };
+            if read.is_empty() {
+                // The decoder has made UTF-8 of it.
+                return Ok(String::from_utf8(bytes).unwrap_or_default());
+            }
+            bytes.extend_from_slice(read);
+            let length = read.len();
+            self.consume(length);
+            self.begin_piece();
+        }
+    }
+}
+
 impl<R: BufRead> Read for Source<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let available = self.fill_buf()?;

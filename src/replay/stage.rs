@@ -275,15 +275,15 @@ fn http_sides(
     };
     let fault = |fault: crate::transport::http::SetupFault| StageFault::SetUp(fault.to_string());
     Ok(FarSides {
-        teleservice: Teleservice::http(options(families)?, clock.clone(), crash.clone()).map_err(fault)?,
-        siecle: Siecle::http(options(councils)?, clock.clone(), crash.clone()).map_err(fault)?,
+        teleservice: Arc::new(Teleservice::http(options(families)?, clock.clone(), crash.clone()).map_err(fault)?),
+        siecle: Arc::new(Siecle::http(options(councils)?, clock.clone(), crash.clone()).map_err(fault)?),
     })
 }
 
 fn folder_sides(root: &Path, crash: &Crash) -> FarSides {
     FarSides {
-        teleservice: Teleservice::directory(DirectoryOptions { path: root.join(TELESERVICE) }, crash.clone()),
-        siecle: Siecle::directory(DirectoryOptions { path: root.join(SIECLE) }, crash.clone()),
+        teleservice: Arc::new(Teleservice::directory(DirectoryOptions { path: root.join(TELESERVICE) }, crash.clone())),
+        siecle: Arc::new(Siecle::directory(DirectoryOptions { path: root.join(SIECLE) }, crash.clone())),
     }
 }
 

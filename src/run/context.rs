@@ -16,12 +16,12 @@ use crate::store::{Store, lease::Holder};
 use crate::transport::{siecle::Siecle, teleservice::Teleservice};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-/// Both far sides of one school.
+/// Both far sides of one school; schools with the same base share them, and with them their connections.
 pub struct FarSides {
     /// Where families enter their demands.
-    pub teleservice: Teleservice,
+    pub teleservice: Arc<Teleservice>,
     /// Where councils answer.
-    pub siecle: Siecle,
+    pub siecle: Arc<Siecle>,
 }
 
 /// One school that this installation serves, with its far sides.

@@ -84,6 +84,7 @@ fn summary(done: &Done) -> String {
         "anomalies": done.anomalies.len(),
         "held": done.held,
         "in_doubt": done.in_doubt,
+        "set_up": done.failures.iter().any(|failure| failure.set_up),
         "failures": done.failures.iter().map(|failure| failure.step.name()).collect::<Vec<_>>(),
     })
     .to_string()

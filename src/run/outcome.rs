@@ -87,6 +87,8 @@ pub struct Done {
     pub in_doubt: u32,
     /// Lots refused for good.
     pub rejected: u32,
+    /// The database is damaged.
+    pub damaged: bool,
     /// Why the feed is stopped.
     pub stopped: Option<Stop>,
     /// What could not be used.
@@ -104,6 +106,8 @@ pub enum Outcome {
     LotInDoubt,
     /// A lot was refused for good.
     Rejected,
+    /// The database is damaged.
+    Damaged,
     /// The feed is stopped.
     Stopped(Stop),
     /// A far side could not be used.
@@ -128,6 +132,7 @@ impl Outcome {
         match self {
             Self::LotInDoubt => "LOT_IN_DOUBT",
             Self::Rejected => "REJECTED",
+            Self::Damaged => "DAMAGED",
             Self::Stopped(Stop::WentBack) => "FLUX_RECULE",
             Self::Stopped(Stop::Hole { .. }) => "SEQUENCE",
             Self::Failed => "FAILED",
@@ -143,7 +148,7 @@ impl Outcome {
     /// The exit code (cli.md).
     pub const fn exit_code(&self) -> u8 {
         match self {
-            Self::LotInDoubt | Self::Rejected | Self::Stopped(_) => 7,
+            Self::LotInDoubt | Self::Rejected | Self::Damaged | Self::Stopped(_) => 7,
             Self::Failed => 1,
             Self::Held => 5,
             Self::Busy => 6,
@@ -157,7 +162,9 @@ impl Outcome {
 impl Done {
     /// The first outcome that applies, in the order 7 1 5 6 3 4 0 of exit codes.
     pub fn outcome(&self) -> Outcome {
-        if 0 < self.in_doubt {
+        if self.damaged {
+            Outcome::Damaged
+        } else if 0 < self.in_doubt {
             Outcome::LotInDoubt
         } else if let Some(stop) = &self.stopped {
             Outcome::Stopped(*stop)
@@ -205,6 +212,7 @@ impl Done {
         self.deferred = self.deferred.or(other.deferred);
         self.in_doubt += other.in_doubt;
         self.rejected += other.rejected;
+        self.damaged |= other.damaged;
         self.stopped = other.stopped.or_else(|| self.stopped.take());
         self.failures.extend(other.failures);
         self.busy = self.busy.take().or(other.busy);
@@ -261,6 +269,7 @@ mod tests {
         check(|done| done.stopped = Some(Stop::Hole { from: 3, to: 4 }), "SEQUENCE", 7);
         check(|done| done.stopped = Some(Stop::WentBack), "FLUX_RECULE", 7);
         check(|done| done.in_doubt = 1, "LOT_IN_DOUBT", 7);
+        check(|done| done.damaged = !done.damaged, "DAMAGED", 7);
     }
 
     #[rstest]

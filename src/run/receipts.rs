@@ -64,7 +64,11 @@ pub async fn wait(
     Ok(())
 }
 
-async fn one(
+/// Asks for one lot: settles it, or sends the same bytes again.
+///
+/// # Errors
+/// The store's; a lost lease.
+pub async fn one(
     ctx: &Context,
     served: &Served,
     lease: &Lease,
@@ -118,8 +122,11 @@ async fn arrived(
     Ok(())
 }
 
-/// Siècle never received it: the same bytes go again, under the same number and name.
-async fn again(
+/// Siècle never received it, or a person wants it to look again: the same bytes go, under the same number and name.
+///
+/// # Errors
+/// The store's; a lost lease.
+pub async fn again(
     ctx: &Context,
     served: &Served,
     lease: &Lease,

@@ -22,6 +22,16 @@ pub enum StepError {
     Plan(String),
 }
 
+impl StepError {
+    /// Whether the database is damaged, so that a human must restore it.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Store(fault) => fault.is_damage(),
+            Self::Files(_) | Self::Codec(_) | Self::Plan(_) => false,
+        }
+    }
+}
+
 /// A far side's answer as a failure of `step`.
 pub fn failure(step: Step, answer: &Answer) -> Failure {
     let (why, set_up) = match judge(answer) {

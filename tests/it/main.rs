@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod architecture;
+mod calendar;
 mod cli;
 mod config;
 mod http;
+mod resync;
 mod schemas;
+mod stand;
+mod window;
