@@ -156,7 +156,11 @@ async fn crash_everywhere(
         for nth in nths {
             let how = How { kill: Some((*point, nth)), ..how.clone() };
             let ended = play(scenario, &how, &mut |_| ()).await?;
-            let said = differences(calm, &ended.report);
+            let mut said = differences(calm, &ended.report);
+            // Where it first went another way than the calm run, for whoever looks for the cause.
+            if !said.is_empty() {
+                said.extend(ended.failures);
+            }
             ended.stage.strike().await;
             let named = |what: String| format!("killed at {}, passage {nth}: {what}", point.name());
             failures.extend(said.into_iter().map(named));
