@@ -112,6 +112,7 @@ pub async fn one(folder: &Path, scenario: &Scenario, wishes: &Wishes) -> Result<
     }
     produced = produced.into_iter().map(|(path, bytes)| (PathBuf::from("files").join(path), bytes)).collect();
     produced.insert(PathBuf::from(REPORT), to_json(&report).into_bytes());
+    let passages = passages(ended.stage.crash.passed(), &ended.passed_before);
     ended.stage.strike().await;
     let expected = folder.join(EXPECTED);
     if wishes.bless && failures.is_empty() {
@@ -120,7 +121,7 @@ pub async fn one(folder: &Path, scenario: &Scenario, wishes: &Wishes) -> Result<
         failures.extend(golden::differences(&golden::tree(&expected)?, &produced));
     }
     if wishes.crash_everywhere && failures.is_empty() {
-        failures.extend(crash_everywhere(scenario, &report, &how).await?);
+        failures.extend(crash_everywhere(scenario, &report, &passages, &how).await?);
     }
     report.ok = failures.is_empty();
     Ok(Verdict { folder: folder.to_owned(), report, failures })
@@ -143,15 +144,23 @@ pub fn copy(tree: &Tree, to: &Path) -> io::Result<()> {
 
 /// Plays the scenario once for every point that it reaches, at its first and its last passage, killing there: the end
 /// must be the same Siècle, the same téléservice and the same anomalies.
-async fn crash_everywhere(scenario: &Scenario, calm: &Report, how: &How) -> Result<Vec<String>, StageFault> {
+async fn crash_everywhere(
+    scenario: &Scenario,
+    calm: &Report,
+    passages: &BTreeMap<Point, u32>,
+    how: &How,
+) -> Result<Vec<String>, StageFault> {
     let mut failures = Vec::new();
-    for (point, passages) in passages(scenario, how).await? {
-        let mut nths = vec![1, passages];
-        nths.dedup();
+    for (point, last) in passages {
+        let nths = if *last == 1 { vec![1] } else { vec![1, *last] };
         for nth in nths {
-            let how = How { kill: Some((point, nth)), ..how.clone() };
+            let how = How { kill: Some((*point, nth)), ..how.clone() };
             let ended = play(scenario, &how, &mut |_| ()).await?;
-            let said = differences(calm, &ended.report);
+            let mut said = differences(calm, &ended.report);
+            // Where it first went another way than the calm run, for whoever looks for the cause.
+            if !said.is_empty() {
+                said.extend(ended.failures);
+            }
             ended.stage.strike().await;
             let named = |what: String| format!("killed at {}, passage {nth}: {what}", point.name());
             failures.extend(said.into_iter().map(named));
@@ -160,18 +169,11 @@ async fn crash_everywhere(scenario: &Scenario, calm: &Report, how: &How) -> Resu
     Ok(failures)
 }
 
-/// How often a calm run passes each point, once it has begun.
-async fn passages(scenario: &Scenario, how: &How) -> Result<BTreeMap<Point, u32>, StageFault> {
-    let ended = play(scenario, how, &mut |_| ()).await?;
-    let mut passed = ended.stage.crash.passed();
-    for (point, before) in ended.passed_before {
-        if let Some(count) = passed.get_mut(&point) {
-            *count -= before;
-        }
-    }
-    passed.retain(|_, count| 0 < *count);
-    ended.stage.strike().await;
-    Ok(passed)
+/// How often a calm run passed each point, once the calendars were loaded.
+fn passages(passed: BTreeMap<Point, u32>, before: &BTreeMap<Point, u32>) -> BTreeMap<Point, u32> {
+    let since =
+        passed.into_iter().map(|(point, count)| (point, count - before.get(&point).copied().unwrap_or_default()));
+    since.filter(|(_, count)| 0 < *count).collect()
 }
 
 /// What differs between the end of a calm run and that of a killed one.
