@@ -119,6 +119,20 @@ pub fn due(zone: Zone, slot: TimeOfDay, ledger: &NightLedger, closings: &[Closin
     Some(Due { date, slot_at, kind })
 }
 
+/// The night that a whole run by hand counts as: a failed one stays due, and a hand does not wait for its next attempt.
+pub fn due_by_hand(
+    zone: Zone,
+    slot: TimeOfDay,
+    ledger: &NightLedger,
+    closings: &[ClosingFact],
+    now: Timestamp,
+) -> Option<Due> {
+    let (date, slot_at) = latest_slot(zone, slot, now);
+    let failed = ledger.nights.get(&date).is_some_and(|night| night.outcome == Some(NightOutcome::Failed));
+    let waits = failed.then_some(Due { date, slot_at, kind: DueKind::Retry });
+    due(zone, slot, ledger, closings, now).or(waits)
+}
+
 /// The next instant after `now` at which `due` may answer otherwise on the same ledger and closings.
 pub fn next(zone: Zone, slot: TimeOfDay, ledger: &NightLedger, closings: &[ClosingFact], now: Timestamp) -> Timestamp {
     let (date, _) = latest_slot(zone, slot, now);

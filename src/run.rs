@@ -36,6 +36,7 @@ use crate::run::{
     context::{Context, Served},
     demands::Wish,
     outcome::{Done, Step, Summary},
+    responses::Held,
     step::StepError,
 };
 use crate::store::{
@@ -94,7 +95,7 @@ pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done
 /// One whole run of one school, now, by hand; counted as tonight's night only when that is due.
 pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<CampaignKey>, now: Timestamp) -> Done {
     let made = async {
-        let due = night::due(ctx, served, now).await?;
+        let due = night::due_by_hand(ctx, served, now).await?;
         whole(ctx, served, due, Order { wish, only }, now).await
     };
     settled(ctx, served, made).await
@@ -133,6 +134,11 @@ async fn try_tick(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done
         return Ok(done);
     }
     let far = read_and_enforce(ctx, served, now, &mut done).await?;
+    // A closing that was read just now may ask for one more run at once.
+    let due = match due {
+        Some(due) => Some(due),
+        None => night::due(ctx, served, now).await?,
+    };
     if let Some(due) = due {
         let order = Order { wish: Wish::Changed, only: None };
         leased(ctx, served, Some(due), order, far, now, &mut done).await?;
@@ -212,10 +218,19 @@ pub async fn give(ctx: &Context, served: &Served, now: Timestamp, done: &mut Don
     Ok(())
 }
 
-/// Whether receipts are awaited, or something is held, between two nights.
+/// Whether receipts are awaited, files wait for a closing, or responses for an order, between two nights.
 async fn something_waits(ctx: &Context, school: SchoolKey) -> Result<bool, StepError> {
     let mut tx = ctx.store.read().await?;
-    Ok(!ledger::waiting(&mut tx, school).await?.is_empty() || !held::held_files(&mut tx, school).await?.is_empty())
+    let files = held::held_files(&mut tx, school).await?;
+    if !ledger::waiting(&mut tx, school).await?.is_empty() || files.iter().any(responses::waits_for_closing) {
+        return Ok(true);
+    }
+    for key in campaigns::keys(&mut tx, school).await? {
+        if !held::to_carry(&mut tx, key).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<Done, StepError> {
@@ -226,7 +241,7 @@ async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Times
         Err(_) => return Ok(done),
     };
     receipts::settle(ctx, served, &lease, now, &mut done).await?;
-    responses::take_up(ctx, &lease, far, now, &mut done).await?;
+    responses::take_up(ctx, &lease, Held::WaitsForClosing, far, now, &mut done).await?;
     responses::carry(ctx, &lease, now).await?;
     give(ctx, served, now, &mut done).await?;
     release(ctx, &lease).await?;
@@ -296,8 +311,9 @@ async fn steps(
     done: &mut Done,
 ) -> Result<(), StepError> {
     receipts::settle(ctx, served, lease, now, done).await?;
+    // What was held comes first: it would block what is new.
+    responses::take_up(ctx, lease, Held::Everything, far, now, done).await?;
     responses::fetch(ctx, served, lease, far, now, done).await?;
-    responses::take_up(ctx, lease, far, now, done).await?;
     responses::carry(ctx, lease, now).await?;
     give(ctx, served, now, done).await?;
     for key in night::campaigns_by_urgency(ctx, served.school.key, far).await? {

@@ -4,7 +4,7 @@
 use crate::crash::Point;
 use crate::domain::{campaign::CampaignKey, order::Motive, time::Timestamp};
 use crate::guard::{
-    self, CalendarChange, Close, Derogation, Facts, FarSide, LoadCalendar, Open, Refusal, Reopen, Verdict,
+    self, CalendarChange, Close, Derogation, Facts, FarSide, LoadCalendar, Open, Refusal, RefusalCode, Reopen, Verdict,
     WindowAction, verdict::Why,
 };
 use crate::nights;
@@ -102,6 +102,21 @@ async fn look(ctx: &Context, served: &Served, now: Timestamp) -> Result<FarSide,
     }
     enforce::judge_all(ctx, served, far, now).await?;
     Ok(far)
+}
+
+/// The code for a calendar with a civil time that names no instant: what is not known at all comes before it.
+///
+/// # Errors
+/// The store's.
+pub async fn civil_time(ctx: &Context, served: &Served, now: Timestamp) -> Result<RefusalCode, StepError> {
+    let far = look(ctx, served, now).await?;
+    Ok(if !far.reachable {
+        RefusalCode::Unreachable
+    } else if far.excessive_skew_ms().is_some() {
+        RefusalCode::Clock
+    } else {
+        RefusalCode::CivilTime
+    })
 }
 
 /// The facts of a campaign as a hand sees them: after reading the feed.

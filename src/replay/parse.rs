@@ -192,7 +192,7 @@ fn campaign(section: &Section<'_>, schools: &[SchoolSpec]) -> Option<CampaignSpe
     }
     let times = school.map(|school| Times { section, zone: school.zone });
     let calendar = times.map(|times| {
-        let civil = times.change()?;
+        let civil = times.change(&["opens", "closes", "reopens", "ends"])?;
         let missing = || "opens and closes".to_owned();
         Ok(Calendar {
             opens: civil.opens.ok_or_else(missing)?,
@@ -214,9 +214,10 @@ pub(in crate::replay) struct Times<'a, 'd> {
 }
 
 impl Times<'_, '_> {
-    pub(in crate::replay) fn change(&self) -> Result<CalendarChange, String> {
-        let [opens, closes, reopens, ends] =
-            ["opens", "closes", "reopens", "ends"].map(|key| self.section.text(key).map(|text| (key, text)));
+    pub(in crate::replay) fn change(&self, keys: &[&'static str]) -> Result<CalendarChange, String> {
+        // Keys that do not belong here are left for the section to call unknown.
+        let [opens, closes, reopens, ends] = ["opens", "closes", "reopens", "ends"]
+            .map(|key| keys.contains(&key).then(|| self.section.text(key)).flatten().map(|text| (key, text)));
         let councils = self.section.map("councils", |value| match value {
             DeValue::String(text) => Some(text.to_string()),
             DeValue::Datetime(time) => Some(time.to_string()),

@@ -23,6 +23,7 @@ use crate::sandbox::{
     hold,
     rules::EntryCode,
 };
+use crate::store::feed::Stop;
 use crate::window::{self, Answer};
 use std::collections::BTreeSet;
 
@@ -81,7 +82,10 @@ pub async fn play(stage: &mut Stage, scenario: &Scenario, step: &Step) -> Result
             let derogation = derogation.as_ref().map(asked);
             Played::answer(window::ask(&stage.ctx, &served, key, *hand, derogation, at.now).await?, served.school.zone)
         }
-        Action::Calendar { change: Err(_), .. } => Played::word("CIVIL_TIME"),
+        Action::Calendar { change: Err(_), .. } => {
+            let served = at.served(stage)?;
+            Played::word(window::civil_time(&stage.ctx, &served, at.now).await?.as_str())
+        }
         Action::Calendar { change: Ok(change), derogation } => {
             let served = at.served(stage)?;
             let (key, change) = (at.campaign(stage)?, change.clone());
@@ -270,7 +274,14 @@ async fn sync(stage: &Stage, at: &At<'_>, named: bool) -> Played {
     }
     let rank = |outcome: &Outcome| {
         let by_code = ORDER.iter().position(|code| *code == outcome.exit_code());
-        (by_code, matches!(outcome, Outcome::Nothing))
+        // Within exit code 7: LOT_IN_DOUBT, FLUX_RECULE, SEQUENCE (scenarios.md, `sync`).
+        let within = match outcome {
+            Outcome::LotInDoubt => 0,
+            Outcome::Stopped(Stop::WentBack) => 1,
+            Outcome::Stopped(Stop::Hole { .. }) => 2,
+            _ => 3,
+        };
+        (by_code, within, matches!(outcome, Outcome::Nothing))
     };
     outcomes.sort_by_key(rank);
     outcomes.first().map_or_else(|| Played::word("nothing"), |outcome| Played::word(outcome.as_str()))

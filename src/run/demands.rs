@@ -9,11 +9,16 @@ use crate::plan::{
 };
 use crate::run::{
     context::{Context, Served},
-    outcome::{Done, Failure, SentLot, Step},
+    outcome::{Done, SentLot, Step},
     receipts,
     step::{StepError, failure},
 };
-use crate::store::{anomalies, demands, holds, lease::Lease, ledger};
+use crate::store::{
+    anomalies, demands,
+    holds::{self, HoldKind},
+    lease::Lease,
+    ledger,
+};
 
 /// Whether a lot leaves although nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +66,10 @@ pub async fn send(
     let mut done = Done::default();
     let (plan, left_out) = planned(ctx, key, wish, now).await?;
     match plan {
-        DemandPlan::Nothing => raise(ctx, key, left_out).await?,
+        DemandPlan::Nothing => {
+            raise(ctx, key, left_out).await?;
+            no_longer_held(ctx, lease, key).await?;
+        }
         DemandPlan::InDoubt(_) => done.in_doubt += 1,
         DemandPlan::Rejected(_) => done.rejected += 1,
         DemandPlan::TooMuchWouldVanish(loss) => {
@@ -75,9 +83,26 @@ pub async fn send(
             raise(ctx, key, left_out).await?;
             done.fail(Step::Demands, fault.to_string());
         }
-        DemandPlan::Lot(planned) => send_lot(ctx, served, lease, &planned, now, &mut done).await?,
+        DemandPlan::Lot(planned) => {
+            if !planned.uses_approval {
+                no_longer_held(ctx, lease, key).await?;
+            }
+            send_lot(ctx, served, lease, &planned, now, &mut done).await?;
+        }
     }
     Ok(done)
+}
+
+/// What was held is no longer true, or is approved and leaves.
+async fn no_longer_held(ctx: &Context, lease: &Lease, key: CampaignKey) -> Result<(), StepError> {
+    let held = holds::held(&mut ctx.store.read().await?, key.school).await?;
+    if !held.iter().any(|plan| plan.key == key && plan.kind == HoldKind::Demands) {
+        return Ok(());
+    }
+    let mut tx = ctx.store.write().await?;
+    holds::clear_hold(&mut tx, lease, key, HoldKind::Demands).await?;
+    tx.commit(Point::HeldRecorded).await?;
+    Ok(())
 }
 
 /// The school is told of pupils who cannot be carried even when nothing leaves.
@@ -129,10 +154,11 @@ async fn send_lot(
             done.lots.push(sent);
             receipts::settle(ctx, served, lease, now, done).await?;
         }
-        Outcome::Refused { code, detail, set_up } => {
-            done.rejected += u32::from(!set_up);
-            let why = format!("lot {} was refused with {code}: {detail}", lot.head.number);
-            done.failures.extend(set_up.then_some(Failure { step: Step::Demands, why, set_up }));
+        // Refused for good, whatever the code: an alert and exit 7, and the night is none the worse (guard.md).
+        Outcome::Refused { code, set_up, .. } => {
+            done.rejected += 1;
+            let number = lot.head.number;
+            tracing::error!(lot.number = number, set_up, "Lot {number} was refused with {code}");
         }
         Outcome::TryAgain { .. } => done.failures.push(failure(Step::Demands, &answer)),
     }

@@ -3,7 +3,7 @@
 use crate::crash::Point;
 use crate::domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp};
 use crate::guard::facts::FarSide;
-use crate::nights::{self, Due, DueKind, NightOutcome};
+use crate::nights::{self, ClosingFact, Due, DueKind, NightLedger, NightOutcome};
 use crate::run::{
     context::{Context, Served},
     facts,
@@ -26,11 +26,23 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 /// # Errors
 /// The store's.
 pub async fn due(ctx: &Context, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
-    let school = served.school.key;
+    let (ledger, closings) = known(ctx, served).await?;
+    Ok(nights::due(served.school.zone, ctx.settings.slot, &ledger, &closings, now))
+}
+
+/// The night that a whole run by hand counts as, if it is not done.
+///
+/// # Errors
+/// The store's.
+pub async fn due_by_hand(ctx: &Context, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
+    let (ledger, closings) = known(ctx, served).await?;
+    Ok(nights::due_by_hand(served.school.zone, ctx.settings.slot, &ledger, &closings, now))
+}
+
+async fn known(ctx: &Context, served: &Served) -> Result<(NightLedger, Vec<ClosingFact>), StepError> {
     let mut tx = ctx.store.read().await?;
-    let nights = ledger::ledger(&mut tx, school).await?;
-    let closings = ledger::closings(&mut tx, school).await?;
-    Ok(nights::due(served.school.zone, ctx.settings.slot, &nights, &closings, now))
+    let nights = ledger::ledger(&mut tx, served.school.key).await?;
+    Ok((nights, ledger::closings(&mut tx, served.school.key).await?))
 }
 
 /// Records that a night, or its extra run after a closing, begins.

@@ -67,6 +67,8 @@ pub struct Done {
     pub windows: Vec<(bool, Motive)>,
     /// Lots that left.
     pub lots: Vec<SentLot>,
+    /// Lots of which it is now known that they arrived, or were refused.
+    pub settled: u32,
     /// Receipts taken.
     pub receipts: u32,
     /// Response files taken or newly held.
@@ -189,7 +191,8 @@ impl Done {
 
     /// Whether anything left, came or was raised.
     pub fn changed(&self) -> bool {
-        let counts = [self.events, self.orders, self.receipts, self.response_files, self.responses, self.carried];
+        let counts =
+            [self.events, self.orders, self.settled, self.receipts, self.response_files, self.responses, self.carried];
         counts.iter().any(|count| 0 < *count)
             || !self.lots.is_empty()
             || !self.anomalies.is_empty()
@@ -202,6 +205,7 @@ impl Done {
         self.orders += other.orders;
         self.windows.extend(other.windows);
         self.lots.extend(other.lots);
+        self.settled += other.settled;
         self.receipts += other.receipts;
         self.response_files += other.response_files;
         self.responses += other.responses;

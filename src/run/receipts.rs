@@ -78,7 +78,7 @@ pub async fn one(
 ) -> Result<(), StepError> {
     match served.far.siecle.receipt(&row.name).await {
         Ok(ReceiptAnswer::Receipt(bytes, name)) => take(ctx, lease, row, name, &bytes, now, done).await,
-        Ok(ReceiptAnswer::NotTreated) => arrived(ctx, lease, row, &Outcome::Delivered, now).await,
+        Ok(ReceiptAnswer::NotTreated) => arrived(ctx, lease, row, &Outcome::Delivered, now, done).await,
         Ok(ReceiptAnswer::Replaced) => {
             let mut tx = ctx.store.write().await?;
             ledger::replaced(&mut tx, lease, row.record.key, row.record.number, now).await?;
@@ -90,14 +90,14 @@ pub async fn one(
             done.rejected += 1;
             let code = "REJETE".to_owned();
             let refused = Outcome::Refused { code, detail: String::new(), set_up: false };
-            arrived(ctx, lease, row, &refused, now).await
+            arrived(ctx, lease, row, &refused, now, done).await
         }
         Ok(ReceiptAnswer::NeverReceived) => again(ctx, served, lease, row, now, done).await,
         Err(answer) => {
             match row.state {
                 // A lot in doubt fails no night; it needs a human only while its far side cannot settle it.
-                LotState::Intended | LotState::InDoubt => done.in_doubt += 1,
-                LotState::Sent => done.failures.push(failure(Step::Receipts, &answer)),
+                LotState::InDoubt => done.in_doubt += 1,
+                LotState::Intended | LotState::Sent => done.failures.push(failure(Step::Receipts, &answer)),
                 LotState::Acknowledged | LotState::Rejected | LotState::Replaced | LotState::Abandoned => (),
             }
             Ok(())
@@ -112,6 +112,7 @@ async fn arrived(
     row: &LotRow,
     outcome: &Outcome,
     now: Timestamp,
+    done: &mut Done,
 ) -> Result<(), StepError> {
     if row.state == LotState::Sent && *outcome == Outcome::Delivered {
         return Ok(());
@@ -119,6 +120,7 @@ async fn arrived(
     let mut tx = ctx.store.write().await?;
     ledger::record(&mut tx, lease, row.record.key, row.record.number, outcome, now).await?;
     tx.commit(Point::LotRecorded).await?;
+    done.settled += 1;
     Ok(())
 }
 

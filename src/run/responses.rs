@@ -18,7 +18,7 @@ use crate::guard::{
     facts::FarSide,
     verdict::{Permit, RefusalCode, Verdict},
 };
-use crate::plan::{responses as carrying, thresholds::Gate};
+use crate::plan::{delivery::Answer, responses as carrying, thresholds::Gate};
 use crate::run::{
     context::{Context, Served},
     facts,
@@ -84,6 +84,10 @@ pub async fn fetch(
     };
     let seen = responses::response_files_seen(&mut ctx.store.read().await?, school).await?;
     for file in listed {
+        if file.name.key.school != school {
+            stray(ctx, school, &file.name, now, done).await?;
+            continue;
+        }
         match seen.get(&file.number) {
             Some((digest, _)) if *digest == file.sha256 => continue,
             Some(_) => {
@@ -94,12 +98,39 @@ pub async fn fetch(
         }
         let bytes = match served.far.siecle.response_file(school, &file).await {
             Ok(bytes) => bytes,
+            // Damaged: it is refused whole as it lies there, and read again until it is whole.
+            Err(Answer::Unusable { why }) => {
+                done.refused_files.push((file.number, why));
+                continue;
+            }
             Err(answer) => {
                 done.failures.push(failure(Step::Responses, &answer));
                 continue;
             }
         };
         take(ctx, lease, far, Arrived { name: file.name, bytes }, now, done).await?;
+    }
+    Ok(())
+}
+
+/// A file whose name is of another school year: refused by name, unless this installation serves that year as well.
+async fn stray(
+    ctx: &Context,
+    school: SchoolKey,
+    name: &FileName,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<(), StepError> {
+    let found = name.key.school;
+    if found.uai != school.uai || ctx.schools.contains_key(&found) {
+        return Ok(());
+    }
+    let mut tx = ctx.store.write().await?;
+    let detail = format!("fichier de réponses {} de l'année {} au lieu de {}", name.number, found.year, school.year);
+    let anomaly = Anomaly { code: Code::Annee, subject: Subject::File(name.number), at: now, detail: detail.clone() };
+    if anomalies::raise(&mut tx, school, &anomaly).await? {
+        tx.commit(Point::ResponsesImported).await?;
+        done.refused_files.push((name.number, detail));
     }
     Ok(())
 }
@@ -158,11 +189,16 @@ pub async fn take(
     let blocked = earlier.iter().any(|held| held.key == head.key && held.number < number);
     let permit = match guard::decide(&known, Import, now, None, ctx.settings.policy) {
         Verdict::Allowed(permit) if !blocked => permit,
+        // The campaign is closed: what is before it waits for an approval.
         Verdict::Allowed(_) | Verdict::Already => {
-            return hold(tx, &whole, RefusalCode::ResponsesWhileOpen, held_before, now, done).await;
+            done.held += 1;
+            hold(tx, &whole, HELD_BY_THRESHOLD, held_before, now, done).await?;
+            return Ok(Taken::HeldByThreshold);
         }
         Verdict::Refused(refusal) if refusal.code == RefusalCode::ResponsesWhileOpen => {
-            return hold(tx, &whole, refusal.code, held_before, now, done).await;
+            done.deferred = done.deferred.or(Some(refusal.code));
+            hold(tx, &whole, refusal.code.as_str(), held_before, now, done).await?;
+            return Ok(Taken::HeldByGuard(refusal.code));
         }
         // The facts changed since they were asked for above: the next run asks again.
         Verdict::Refused(refusal) => {
@@ -303,19 +339,32 @@ async fn refuse(
 async fn hold(
     mut tx: Tx,
     whole: &Whole,
-    code: RefusalCode,
+    reason: &str,
     held_before: bool,
     now: Timestamp,
     done: &mut Done,
-) -> Result<Taken, StepError> {
+) -> Result<(), StepError> {
     let Whole { head, file, digest, .. } = whole;
-    done.deferred = done.deferred.or(Some(code));
     if !held_before {
-        responses::hold_file(&mut tx, head, *digest, &file.name.to_string(), &file.bytes, code.as_str(), now).await?;
+        responses::hold_file(&mut tx, head, *digest, &file.name.to_string(), &file.bytes, reason, now).await?;
         tx.commit(Point::HeldRecorded).await?;
         done.response_files += 1;
     }
-    Ok(Taken::HeldByGuard(code))
+    Ok(())
+}
+
+/// What of the held files is taken up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// Those that waited for a closing: at the first tick after it.
+    WaitsForClosing,
+    /// Those that an approval lets through as well: with a night, or at once by a hand's run.
+    Everything,
+}
+
+/// Whether a held file waits for the closing of its campaign, not for an approval.
+pub fn waits_for_closing(file: &HeldFile) -> bool {
+    file.reason != HELD_BY_THRESHOLD
 }
 
 /// Takes up what was held, oldest first, as far as the guard and approvals let it.
@@ -325,11 +374,13 @@ async fn hold(
 pub async fn take_up(
     ctx: &Context,
     lease: &Lease,
+    which: Held,
     far: FarSide,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
-    let held = responses::held_files(&mut ctx.store.read().await?, lease.school()).await?;
+    let mut held = responses::held_files(&mut ctx.store.read().await?, lease.school()).await?;
+    held.retain(|file| which == Held::Everything || waits_for_closing(file));
     for HeldFile { name, bytes, .. } in held {
         // Only names that were read from a file of the exchange are held.
         let Some(name) = FileName::parse(&name) else { continue };

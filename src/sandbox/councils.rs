@@ -127,8 +127,9 @@ impl Siecle {
             DeliveredDigest::Wrong => Some(codec::envelope::sha256(name.as_bytes())),
             DeliveredDigest::None => None,
         };
-        // A name that follows the rule says which school and year it is listed for.
-        let school = FileName::parse(name).map_or(school, |name| name.key.school);
+        // A name that follows the rule says which school and year it is listed for, where there is such a school.
+        let named = FileName::parse(name).map(|name| name.key.school);
+        let school = named.filter(|named| self.school(*named).is_some()).unwrap_or(school);
         let office = self.office(school);
         let number = number_in(name).unwrap_or_else(|| office.next_response());
         office.responses.insert(number, ResponseFile { name: name.to_owned(), bytes: bytes.to_vec(), sha256 });

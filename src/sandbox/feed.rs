@@ -70,6 +70,14 @@ impl Feed {
     /// Puts an event at `seq` and goes on from there: above the next one it leaves a hole, at or below the last one it
     /// drops what follows, as a restored copy does.
     pub fn put(&mut self, seq: u64, line: Line) {
+        // One that fills a hole changes nothing of what follows.
+        let hole = self.entries.binary_search_by_key(&seq, |entry| entry.seq);
+        if let Err(at) = hole
+            && seq < self.last()
+        {
+            self.entries.insert(at, Entry { seq, line });
+            return;
+        }
         if seq <= self.last() {
             self.entries.retain(|entry| entry.seq < seq);
             self.restored += 1;

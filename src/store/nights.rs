@@ -116,7 +116,8 @@ pub async fn end(
          WHERE uai = $1 AND year = $2 AND date = $3";
     let row = tx.row(sql, values![school.uai, school.year, date]).await?;
     let began_at = row.map(|row| row.cells().opt_at()).transpose()?.flatten().unwrap_or(now);
-    let sql = "UPDATE night SET outcome = $4, summary = $5, caught_up = $6, ended_at_ms = $7 \
+    let sql = "UPDATE night SET outcome = $4, summary = $5, ended_at_ms = $7, \
+         caught_up = CASE WHEN $6 = 1 THEN 1 ELSE caught_up END \
          WHERE uai = $1 AND year = $2 AND date = $3 AND (outcome IS NULL OR outcome <> 'ok')";
     let values = values![school.uai, school.year, date, outcome.as_str(), summary_json, caught_up, now];
     if tx.execute(sql, values).await? == 0 {

@@ -42,6 +42,8 @@ pub struct HeldFile {
     pub name: String,
     /// Content.
     pub bytes: Vec<u8>,
+    /// What it waits for, as `hold_file` was told.
+    pub reason: String,
 }
 
 /// Anomalies of a file's rows, moot once a later file's response of the pupil was applied.
@@ -208,14 +210,14 @@ pub async fn hold_file(
 /// # Errors
 /// When the database cannot be used.
 pub async fn held_files(tx: &mut Tx, school: SchoolKey) -> Result<Vec<HeldFile>, StoreError> {
-    let sql = "SELECT level, phase, number, digest, name, bytes FROM response_file \
+    let sql = "SELECT level, phase, number, digest, name, bytes, COALESCE(code, '') FROM response_file \
          WHERE uai = $1 AND year = $2 AND state = 'held' ORDER BY number";
     let rows = tx.rows(sql, values![school.uai, school.year]).await?;
     rows.iter()
         .map(|row| {
             let mut cells = row.cells();
             let (key, number, digest) = (cells.campaign(school)?, cells.u32()?, cells.digest()?);
-            Ok(HeldFile { key, number, digest, name: cells.text()?, bytes: cells.blob()? })
+            Ok(HeldFile { key, number, digest, name: cells.text()?, bytes: cells.blob()?, reason: cells.text()? })
         })
         .collect()
 }

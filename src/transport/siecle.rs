@@ -251,7 +251,8 @@ async fn find_response_files(folders: &Directory, school: SchoolKey) -> Result<V
     let mut found = Vec::new();
     for name in folders.published(EXPORT).await? {
         let Some(parsed) = FileName::parse(&name) else { continue };
-        if parsed.document != Document::Responses || parsed.key.school != school {
+        // A file of another school year is handed on, so that it is refused by name (`ANNEE`).
+        if parsed.document != Document::Responses || parsed.key.school.uai != school.uai {
             continue;
         }
         if let Some((sha256, size_bytes)) = folders.announced(EXPORT, &name).await? {

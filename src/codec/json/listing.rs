@@ -46,7 +46,8 @@ pub fn encode(files: &[ListedResponse]) -> String {
 /// Reads the listing of one school and year.
 ///
 /// # Errors
-/// `JSON` when it is none; `VALEUR` for a name that is no response file of that school, year and number, a malformed
+/// `JSON` when it is none; `VALEUR` for a name that is no response file of that school and number (one of another year is
+/// refused by name, `ANNEE`, not the whole listing), a malformed
 /// digest, or numbers that do not rise.
 pub fn decode(school: SchoolKey, bytes: &[u8]) -> Result<Vec<ListedResponse>, Fault> {
     let mut files = Vec::new();
@@ -57,7 +58,7 @@ pub fn decode(school: SchoolKey, bytes: &[u8]) -> Result<Vec<ListedResponse>, Fa
             return Err(bad_member("num_envoi"));
         }
         let name = FileName::parse(&wire.nom)
-            .filter(|name| name.document == Document::Responses && name.key.school == school && name.number == number)
+            .filter(|name| name.document == Document::Responses && name.key.school.uai == school.uai && name.number == number)
             .ok_or_else(|| bad_member("nom"))?;
         let sha256 = parse_hex(&wire.sha256).ok_or_else(|| bad_member("sha256"))?;
         files.push(ListedResponse { number, name, sha256, size_bytes: wire.taille });

@@ -1,6 +1,7 @@
 //! Reads one `[[step]]`: its place and time, its `do`, and the arguments of that and no others.
 
 use crate::crash::Point;
+use crate::domain::campaign::Phase;
 use crate::domain::event::RawChoice;
 use crate::domain::pupil::Division;
 use crate::domain::school::Uai;
@@ -12,7 +13,7 @@ use crate::replay::scenario::{
     Action, CampaignSpec, DigestSpec, Entry, Expected, FaultSpec, Override, SchoolSpec, Side, Step, Who,
 };
 use crate::window::Hand;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
 
 /// One step; none when its school or its `do` is unknown.
@@ -36,8 +37,10 @@ pub(in crate::replay) fn step(
     section.needed("at");
     let at = section.parsed("at", |text| Timestamp::parse_in(text, school.zone));
     let given = section.parsed("phase", parse_phase);
-    let mut own = campaigns.iter().filter(|campaign| campaign.uai == school.uai).map(|campaign| campaign.phase);
-    let phase = given.or_else(|| own.next().filter(|_| own.next().is_none()));
+    let own = campaigns.iter().filter(|campaign| campaign.uai == school.uai).map(|campaign| campaign.phase);
+    // A phase that is written twice, the first time to be refused, is one campaign all the same.
+    let own: BTreeSet<Phase> = own.collect();
+    let phase = given.or_else(|| own.first().copied().filter(|_| own.len() == 1));
     let expected_word = section.has("expect");
     let name = section.needed("do");
     let (name, action) = action(&name, section, school, named)?;
@@ -78,7 +81,7 @@ fn action(name: &str, section: &Section<'_>, school: &SchoolSpec, named: bool) -
         "close" => ("close", Action::Window { hand: Hand::Close, derogation: derogation(section) }),
         "reopen" => ("reopen", Action::Window { hand: Hand::Reopen, derogation: derogation(section) }),
         "calendar" => {
-            let change = Times { section, zone: school.zone }.change();
+            let change = Times { section, zone: school.zone }.change(&["closes", "reopens", "ends"]);
             ("calendar", Action::Calendar { change, derogation: derogation(section) })
         }
         "switch" => ("switch", Action::Switch { open: needed_truth(section, "open") }),

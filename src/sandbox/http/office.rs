@@ -134,7 +134,7 @@ async fn response_file(
 /// As a list shows it: a file without digest does not exist yet, and a name that breaks the rule cannot be asked for.
 fn listed_as(school: SchoolKey, number: u32, file: &ResponseFile) -> Option<ListedResponse> {
     let name = FileName::parse(&file.name)?;
-    let fits = name.document == Document::Responses && name.key.school == school && name.number == number;
+    let fits = name.document == Document::Responses && name.key.school.uai == school.uai && name.number == number;
     let sha256 = file.sha256.filter(|_| fits)?;
     Some(ListedResponse { number, name, sha256, size_bytes: file.bytes.len() as u64 })
 }
