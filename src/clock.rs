@@ -25,6 +25,11 @@ impl Clock {
         Self::Player(Arc::new(AtomicI64::new(start.epoch_ms())))
     }
 
+    /// Whether it is the machine's, which moves by itself.
+    pub const fn is_machine(&self) -> bool {
+        matches!(self, Self::Machine)
+    }
+
     /// The instant that it shows.
     pub fn now(&self) -> Timestamp {
         match self {

@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::sync::Notify;
@@ -24,6 +25,8 @@ pub enum Point {
     AnswerReceived,
     /// Commit: the lease is taken.
     LeaseTaken,
+    /// Commit: the lease is given back.
+    LeaseReleased,
     /// Commit: a page of the feed was applied.
     FeedApplied,
     /// Commit: an order was intended.
@@ -50,13 +53,14 @@ pub enum Point {
 
 impl Point {
     /// Every point.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::FileWritten,
         Self::FileRenamed,
         Self::DigestPublished,
         Self::RequestSent,
         Self::AnswerReceived,
         Self::LeaseTaken,
+        Self::LeaseReleased,
         Self::FeedApplied,
         Self::OrderIntended,
         Self::OrderRecorded,
@@ -79,6 +83,7 @@ impl Point {
             Self::RequestSent => "request-sent",
             Self::AnswerReceived => "answer-received",
             Self::LeaseTaken => "lease-taken",
+            Self::LeaseReleased => "lease-released",
             Self::FeedApplied => "feed-applied",
             Self::OrderIntended => "order-intended",
             Self::OrderRecorded => "order-recorded",
@@ -106,7 +111,11 @@ pub struct Crash(Option<Arc<Armed>>);
 struct Armed {
     plan: Mutex<Plan>,
     died: Notify,
+    observer: Option<Observer>,
 }
+
+/// Told of each passage before it: replay's stand-ins act at once on what is published.
+pub type Observer = Arc<dyn Fn(Point) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 #[derive(Default)]
 struct Plan {
@@ -132,8 +141,17 @@ impl Crash {
         Self::with(Plan::default())
     }
 
+    /// A counting handle that tells `observer` of each passage.
+    pub fn observed(observer: Observer) -> Self {
+        Self::made(Plan::default(), Some(observer))
+    }
+
     fn with(plan: Plan) -> Self {
-        Self(Some(Arc::new(Armed { plan: Mutex::new(plan), died: Notify::new() })))
+        Self::made(plan, None)
+    }
+
+    fn made(plan: Plan, observer: Option<Observer>) -> Self {
+        Self(Some(Arc::new(Armed { plan: Mutex::new(plan), died: Notify::new(), observer })))
     }
 
     /// Arms the handle for the `nth` passage of `point` from now on, counted from 1; revives a dead one.
@@ -178,6 +196,9 @@ impl Crash {
     /// Passes `point`: returns at once, or, when armed for this passage, never.
     pub async fn reach(&self, point: Point) {
         let Some(armed) = &self.0 else { return };
+        if let Some(observer) = &armed.observer {
+            observer(point).await;
+        }
         let (dies, kills) = {
             let mut plan = lock(&armed.plan);
             let passed = plan.passed.entry(point).or_default();

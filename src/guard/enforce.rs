@@ -131,8 +131,9 @@ fn open_too_long(facts: &Facts, now: Timestamp) -> Option<Cause> {
     let due = match facts.how()? {
         How::Refused => return Some(Cause::Drift),
         How::Opening | How::Unjudged => closing <= now,
-        // It lasts until `ends`, unless councils were moved so that the closing is still to come.
-        How::Reopening => closing <= now && facts.opened_at()? < closing,
+        // After a permitted reopening the window lasts until `ends`, whatever becomes of the councils: a second one is
+        // a hand's to close for.
+        How::Reopening => false,
     };
     due.then_some(Cause::Limit).or(asked)
 }

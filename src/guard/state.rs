@@ -69,6 +69,37 @@ impl State {
     }
 }
 
+impl State {
+    /// The rule that holds now, one French sentence.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Planned => "Le service reste fermé jusqu'à l'ouverture prévue au calendrier.",
+            Self::Open => {
+                "Les familles saisissent leurs demandes, et navette ferme le service à la fermeture prévue, au plus tard \
+                 24 heures avant le premier conseil (R08)."
+            }
+            Self::Closed => {
+                "Le service est fermé avant les conseils (R08), et un passage doit encore porter les dernières demandes \
+                 à Siècle (R09)."
+            }
+            Self::CouncilsReady => {
+                "Siècle a toutes les demandes (R09) : les conseils peuvent se tenir, et navette reprend chaque nuit les \
+                 réponses saisies."
+            }
+            Self::WaitingTransfer => {
+                "Les conseils sont tenus et les réponses saisies : la réouverture attend leur transfert au téléservice \
+                 et 24 heures après leur saisie (R10)."
+            }
+            Self::Reopenable => "Tout est en place pour rouvrir (R10) : la réouverture est permise dès maintenant.",
+            Self::Reopened => {
+                "Le service est rouvert jusqu'à la fin de la campagne : les familles prennent connaissance des réponses \
+                 et y répondent (R15), une demande qui a reçu sa réponse ne change plus (R11)."
+            }
+            Self::Ended => "La campagne est terminée : le service ne s'ouvre plus.",
+        }
+    }
+}
+
 /// An instant of a campaign that is still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum What {

@@ -3,4 +3,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod architecture;
+mod calendar;
+mod cli;
+mod config;
+mod crash;
+mod http;
 mod model;
+mod random;
+mod night;
+mod resync;
+mod schemas;
+mod stand;
+mod twice;
+mod window;

@@ -152,7 +152,7 @@ fn reopening(#[case] case: Case, #[case] now: &str, #[case] expected: Expected) 
     ENDED
 )]
 #[case::councils_moved_behind_it(moved(reopened()), "2020-06-09 07:59:59", None)]
-#[case::their_deadline_counts_again(moved(reopened()), "2020-06-09 08:00:00", LIMIT)]
+#[case::nor_does_their_deadline_close(moved(reopened()), "2020-06-09 08:00:00", None)]
 #[case::opened_at_the_very_closing(
     moved(responded()).window(50, "2020-06-09 08:00:00", true, guard(OrderAction::Reopen)), "2020-06-09 08:00:00", None
 )]

@@ -1,0 +1,30 @@
+//! Commands whose arguments are read and that this version does not carry out. The list shrinks to nothing.
+
+/// One of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`navette {}` is not part of this version", self.words())]
+pub enum Later {
+    /// `daemon`
+    Daemon,
+    /// `replay --random`
+    Random,
+    /// `doctor`
+    Doctor,
+    /// `purge`
+    Purge,
+    /// `backup`
+    Backup,
+}
+
+impl Later {
+    /// The words that call it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Daemon => "daemon",
+            Self::Random => "replay --random",
+            Self::Doctor => "doctor",
+            Self::Purge => "purge",
+            Self::Backup => "backup",
+        }
+    }
+}

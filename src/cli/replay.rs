@@ -1,0 +1,174 @@
+//! `navette replay`: plays scenarios under a simulated clock.
+
+use crate::cli::{
+        Global,
+        exit::Exit,
+        output::{complain, print, print_json},
+    };
+use crate::crash::Point;
+use crate::replay::{
+        random::{self, Trial, shrink},
+        report::{Report, to_json},
+        scenario::Scenario,
+        stage::StageFault,
+        suite::{self, Unreadable, Verdict, Wishes},
+        write,
+    };
+use std::{fs, path::PathBuf};
+use tokio::task::JoinSet;
+
+/// Arguments of `navette replay`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Folders: one scenario, or every folder beneath that holds a `scenario.toml`
+    #[arg(value_name = "PATH", required_unless_present_any = ["points", "random"])]
+    pub paths: Vec<PathBuf>,
+    /// Rewrite what the scenarios expect
+    #[arg(long)]
+    pub bless: bool,
+    /// Write the reports to this file, as a JSON list
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Play on this database
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+    /// Leave the exchanged files in this folder
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// Play each scenario once for every crash point that it reaches
+    #[arg(long)]
+    pub crash_everywhere: bool,
+    /// Play this many generated scenarios, and audit the four proofs after every step
+    #[arg(long, value_name = "SEEDS", conflicts_with_all = ["paths", "bless", "crash_everywhere", "points"])]
+    pub random: Option<u32>,
+    /// The first seed
+    #[arg(long, value_name = "N", requires = "random", default_value_t = 1)]
+    pub from: u64,
+    /// List the names of the crash points
+    #[arg(long, conflicts_with = "paths")]
+    pub points: bool,
+    /// Play so many generated scenarios, and audit each after every step
+    #[arg(long, value_name = "SEEDS", conflicts_with_all = ["paths", "points", "bless", "report", "database", "keep", "crash_everywhere"])]
+    pub random: Option<u64>,
+    /// The first seed
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "random")]
+    pub from: u64,
+}
+
+/// Plays scenarios: 0 when all hold, 1 when one does not, 2 when one cannot be read.
+///
+/// # Errors
+/// When a file cannot be written.
+pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
+    let _span = global.start();
+    if args.random.is_some() {
+        return Err(Later::Random.into());
+    }
+    if args.points {
+        Point::ALL.iter().try_for_each(|point| print(&format!("{}\n", point.name())))?;
+        return Ok(Exit::Done);
+    }
+    if let Some(seeds) = args.random {
+        return at_random(args.from, seeds).await;
+    }
+    let scenarios = match read(&args.paths) {
+        Ok(scenarios) => scenarios,
+        Err(faults) => {
+            faults.iter().for_each(|fault| complain(&fault.to_string()));
+            return Ok(Exit::Usage);
+        }
+    };
+    let Args { bless, keep, database, crash_everywhere, .. } = args;
+    let wishes = Wishes { bless, keep, database, crash_everywhere };
+    let mut reports: Vec<Report> = Vec::new();
+    let mut exit = Exit::Done;
+    for (folder, scenario) in scenarios {
+        let verdict = suite::one(&folder, &scenario, &wishes).await?;
+        if !verdict.failures.is_empty() {
+            exit = Exit::TryAgain;
+        }
+        if !global.json {
+            tell(&verdict)?;
+        }
+        reports.push(verdict.report);
+    }
+    if global.json {
+        print_json(&reports)?;
+    }
+    if let Some(path) = args.report {
+        fs::write(path, to_json(&reports))?;
+    }
+    Ok(exit)
+}
+
+/// Plays generated scenarios, several at once; those that fail are told by seed, each with the shortest that still fails.
+async fn at_random(from: u64, seeds: u64) -> anyhow::Result<Exit> {
+    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut waiting = from..from.saturating_add(seeds);
+    let mut playing = JoinSet::new();
+    let mut failed = std::collections::BTreeMap::new();
+    loop {
+        while playing.len() < at_once {
+            let Some(seed) = waiting.next() else { break };
+            playing.spawn_blocking(move || (seed, alone(seed)));
+        }
+        let Some(played) = playing.join_next().await else { break };
+        let (seed, played) = played?;
+        if let Some((scenario, trial)) = played? {
+            failed.insert(seed, (scenario, trial));
+        }
+    }
+    for (seed, (_, trial)) in &failed {
+        for finding in &trial.findings {
+            print(&format!("FAILED seed {seed}: {:?}: {}\n", finding.check, finding.sentence))?;
+        }
+    }
+    for (seed, (scenario, trial)) in &failed {
+        print(&format!("\n# The shortest that fails as seed {seed} does.\n"))?;
+        let shrunk = shrink::shrink(scenario.clone(), trial.clone()).await;
+        for finding in &shrunk.trial.findings {
+            print(&format!("# {:?}: {}\n", finding.check, finding.sentence))?;
+        }
+        print(&format!("{}\n", write::write(&random::settled(&shrunk.body, &shrunk.trial))))?;
+    }
+    print(&format!("{seeds} seeds from {from}: {} failed\n", failed.len()))?;
+    Ok(if failed.is_empty() { Exit::Done } else { Exit::TryAgain })
+}
+
+/// Plays one seed on a runtime of its own, on this thread: a database in memory answers faster than threads change.
+fn alone(seed: u64) -> anyhow::Result<Option<(Scenario, Trial)>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(of_seed(seed))?)
+}
+
+/// Plays the scenario of one seed; what came of it when it failed.
+async fn of_seed(seed: u64) -> Result<Option<(Scenario, Trial)>, StageFault> {
+    let Some(scenario) = random::scenario(seed) else { return Ok(None) };
+    let trial = random::trial(&scenario).await?;
+    Ok((!trial.findings.is_empty()).then_some((scenario, trial)))
+}
+
+/// Every scenario of the paths, read whole before the first is played.
+fn read(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Vec<Unreadable>> {
+    let (mut scenarios, mut faults) = (Vec::new(), Vec::new());
+    for path in paths {
+        match suite::folders(path) {
+            Ok(folders) => {
+                for folder in folders {
+                    match suite::read(&folder) {
+                        Ok(scenario) => scenarios.push((folder, scenario)),
+                        Err(fault) => faults.push(fault),
+                    }
+                }
+            }
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() { Ok(scenarios) } else { Err(faults) }
+}
+
+fn tell(verdict: &Verdict) -> std::io::Result<()> {
+    let word = if verdict.failures.is_empty() { "ok    " } else { "FAILED" };
+    print(&format!("{word} {} — {}\n", verdict.folder.display(), verdict.report.scenario))?;
+    verdict.failures.iter().try_for_each(|failure| print(&format!("       {}\n", failure.replace('\n', "\n       "))))
+}

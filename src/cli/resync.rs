@@ -1,0 +1,147 @@
+//! `navette resync`: a complete run of one school, by hand.
+
+use crate::cli::{
+    Global,
+    exit::Exit,
+    output::{print, print_json},
+    parsers, preview, summary,
+    wire::{Desk, Trace, has_database, who},
+};
+
+use crate::domain::{
+    campaign::Phase,
+    school::{Level, SchoolKey, SchoolYear, Uai},
+};
+
+use crate::run::{
+    self,
+    context::Served,
+    demands::Wish,
+    outcome::{Done, Step, Summary},
+    reread::{self, Difference},
+    step::failure,
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Arguments of `navette resync`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The school
+    #[arg(value_parser = parsers::uai)]
+    pub uai: Uai,
+    /// Only this school year, where the school is configured with two
+    #[arg(long, value_name = "AAAA", value_parser = parsers::year)]
+    pub year: Option<SchoolYear>,
+    /// Only this phase: PROVISOIRE or DEFINITIVE
+    #[arg(long, value_name = "PHASE", value_parser = parsers::phase)]
+    pub phase: Option<Phase>,
+    /// Only this level: 3E or 2GT
+    #[arg(long, value_name = "LEVEL", value_parser = parsers::level)]
+    pub level: Option<Level>,
+    /// A new lot only where something changed
+    #[arg(long)]
+    pub changed: bool,
+    /// Read the feed again from its beginning, and print what differs
+    #[arg(long)]
+    pub reread: bool,
+    /// Do all but write and send, and print the plan
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Runs the school now.
+///
+/// # Errors
+/// When the configuration is faulty, the school unknown, or the database cannot be used.
+pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
+    if args.dry_run && nothing_known(&args, global)? {
+        print("there is no database yet: nothing is known, and nothing would be done\n")?;
+        return Ok(Exit::Done);
+    }
+    let desk = global.connect().await?;
+    let served = desk.served(args.uai, args.year)?;
+    let exit = desk.span.around(resync(&desk, served, &args, global)).await?;
+    desk.ctx.store.close().await;
+    Ok(exit)
+}
+
+/// Opening a database that is not there would make one.
+fn nothing_known(args: &Args, global: &Global) -> anyhow::Result<bool> {
+    let (options, _) = global.open()?;
+    let known = options.schools.iter().any(|school| school.key.uai == args.uai);
+    Ok(known && !has_database(&options.store))
+}
+
+async fn resync(desk: &Desk, served: &Served, args: &Args, global: &Global) -> anyhow::Result<Exit> {
+    let school = served.school.key;
+    let wish = if args.changed { Wish::Changed } else { Wish::Whole };
+    let only = match (args.phase, args.level) {
+        (None, None) => None,
+        (phase, level) => Some(desk.campaign(school, phase, level).await?),
+    };
+    let (mut text, mut differences) = (String::new(), Vec::new());
+    if args.reread {
+        match reread::differences(&desk.ctx, served, desk.now()).await? {
+            Ok(found) => (text, differences) = told(desk, school, args, &found).await?,
+            Err(answer) => {
+                let done = Done { failures: vec![failure(Step::Feed, &answer)], ..Done::default() };
+                return finish(school, done, String::new(), Vec::new(), global);
+            }
+        }
+        if !args.dry_run {
+            reread::begin(&desk.ctx, served, &who(), desk.now()).await?;
+        }
+    }
+    if args.dry_run {
+        let (plan, document) = preview::told(desk, served, Some(wish), only).await?;
+        if global.json {
+            print_json(&json!({ "dry_run": true, "schools": [document], "differences": differences }))?;
+        } else {
+            print(&format!("{text}{plan}"))?;
+        }
+        return Ok(Exit::Done);
+    }
+    let done = run::by_hand(&desk.ctx, served, wish, only, desk.now()).await;
+    finish(school, done, text, differences, global)
+}
+
+fn finish(
+    school: SchoolKey,
+    done: Done,
+    text: String,
+    differences: Vec<Value>,
+    global: &Global,
+) -> anyhow::Result<Exit> {
+    let exit = Exit::of_code(done.outcome().exit_code());
+    let line = summary::line(school, &done);
+    if global.json {
+        let mut document = summary::json(&Summary { schools: BTreeMap::from([(school, done)]) });
+        if let Some(fields) = document.as_object_mut() {
+            fields.insert("differences".to_owned(), differences.into());
+        }
+        print_json(&document)?;
+    } else {
+        print(&format!("{text}{line}"))?;
+    }
+    Ok(exit)
+}
+
+/// What differs between what is known and what the feed says now, pupils by reference.
+async fn told(
+    desk: &Desk,
+    school: SchoolKey,
+    args: &Args,
+    found: &[Difference],
+) -> anyhow::Result<(String, Vec<Value>)> {
+    let trace = if args.dry_run { Trace::None } else { Trace::Leave };
+    let references = desk.references(trace).await?;
+    let mut text = format!("{school}: read again from event 1, {} differences\n", found.len());
+    let mut documents = Vec::new();
+    for Difference { pupil, what, known, read } in found {
+        let pupil = references.of(school, *pupil);
+        text.push_str(&format!("  pupil {pupil}: {what}: known {known}, read {read}\n"));
+        documents.push(json!({ "pupil": pupil, "what": what, "known": known, "read": read }));
+    }
+    Ok((text, documents))
+}

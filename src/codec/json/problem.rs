@@ -1,0 +1,94 @@
+//! Problems (RFC 9457): how either far side says over HTTP why it refuses or fails.
+
+use crate::codec::json::write;
+use serde::Serialize;
+use serde_json::Value;
+
+/// The media type of a problem.
+pub const MEDIA_TYPE: &str = "application/problem+json";
+/// What the `type` of our problems begins with: a name, not a place to visit.
+const TYPE_BASE: &str = "https://navette.invalid/problemes";
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// `/technique`: the machine failed; the status tells whether to try again.
+    Technical,
+    /// `/metier`: the request itself is refused, for good, whatever the status (siecle.md).
+    Business,
+}
+
+impl ProblemKind {
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Technical => "/technique",
+            Self::Business => "/metier",
+        }
+    }
+}
+
+/// A problem of one of the two kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Technical or business, from the end of `type`.
+    pub kind: ProblemKind,
+    /// Its code: `code`, else `title`, else empty.
+    pub code: String,
+    /// One sentence; may be empty.
+    pub detail: String,
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    code: &'a str,
+    detail: &'a str,
+}
+
+/// The body of a problem.
+pub fn encode(problem: &Problem, status: u16) -> String {
+    let Problem { kind, code, detail } = problem;
+    write(&Wire { r#type: format!("{TYPE_BASE}{}", kind.ending()), title: code, status, code, detail })
+}
+
+/// Reads a problem; none when the body is none, or its `type` has neither ending.
+pub fn decode(body: &[u8]) -> Option<Problem> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let text = |name: &str| value.get(name).and_then(Value::as_str);
+    let kinds = [ProblemKind::Technical, ProblemKind::Business];
+    let kind = text("type").and_then(|uri| kinds.into_iter().find(|kind| uri.ends_with(kind.ending())))?;
+    let code = text("code").or_else(|| text("title")).unwrap_or_default().to_owned();
+    Some(Problem { kind, code, detail: text("detail").unwrap_or_default().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(ProblemKind::Technical, "INDISPONIBLE", "revenez plus tard")]
+    #[case(ProblemKind::Business, "FLUX_RECULE", "")]
+    fn a_problem_reads_back(#[case] kind: ProblemKind, #[case] code: &str, #[case] detail: &str) {
+        let problem = Problem { kind, code: code.to_owned(), detail: detail.to_owned() };
+        let body = encode(&problem, 409);
+        assert!(body.contains("\"status\":409"), "{body}");
+        assert_eq!(decode(body.as_bytes()), Some(problem));
+    }
+
+    #[rstest]
+    #[case::title_when_no_code(r#"{"type":"/metier","title":"OUVERT"}"#, Some((ProblemKind::Business, "OUVERT")))]
+    #[case::bare_type(r#"{"type":"/technique"}"#, Some((ProblemKind::Technical, "")))]
+    #[case::code_of_another_type(r#"{"type":"x/metier","code":12,"title":"T"}"#, Some((ProblemKind::Business, "T")))]
+    #[case::about_blank(r#"{"type":"about:blank","title":"Not Found"}"#, None)]
+    #[case::no_type(r#"{"title":"OUVERT"}"#, None)]
+    #[case::not_an_object("[]", None)]
+    #[case::a_page_of_html("<html>502</html>", None)]
+    #[case::nothing("", None)]
+    fn problems_of_other_hands(#[case] body: &str, #[case] expected: Option<(ProblemKind, &str)>) {
+        let found = decode(body.as_bytes());
+        assert_eq!(found.as_ref().map(|problem| (problem.kind, problem.code.as_str())), expected);
+    }
+}

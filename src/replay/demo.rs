@@ -1,0 +1,151 @@
+//! The built-in scenario of `navette demo`, and its French timeline.
+
+use crate::domain::{
+    lot::Format,
+    time::{Timestamp, Zone, french},
+};
+use crate::replay::{
+    document::Fault,
+    parse::parse,
+    player::Happening,
+    scenario::{Action, Scenario, Step, Who},
+    steps::Played,
+};
+use crate::run::outcome::Done;
+use crate::window::Hand;
+
+/// The family name of the guide's pupil.
+const LAST_NAME: &str = "DUPOND";
+
+/// The scenario of the demonstration.
+///
+/// # Errors
+/// Never, unless the built-in text was broken.
+pub fn scenario(format: Format) -> Result<Scenario, Vec<Fault>> {
+    let mut scenario = parse(include_str!("demo.toml"), "demo", None)?;
+    scenario.format = format;
+    for school in &mut scenario.schools {
+        for pupil in school.pupils.iter_mut().filter(|pupil| pupil.id == "jules") {
+            pupil.last_name = Some(LAST_NAME.to_owned());
+        }
+    }
+    Ok(scenario)
+}
+
+/// Tells what happens, a line each, as school staff would.
+pub struct Timeline {
+    zone: Zone,
+}
+
+impl Timeline {
+    /// The timeline of a scenario, in the zone of its first school.
+    pub fn of(scenario: &Scenario) -> Self {
+        Self { zone: scenario.schools.first().map_or(Zone::Europe__Paris, |school| school.zone) }
+    }
+
+    /// The lines of one happening; none for what nobody would tell.
+    pub fn tell(&self, happening: &Happening<'_>) -> Vec<String> {
+        match happening {
+            Happening::Step(step, played) => {
+                told(step, played).map(|said| self.line(step.at, &said)).into_iter().collect()
+            }
+            Happening::Tick(now, summary) => {
+                let said = summary.schools.values().flat_map(done);
+                said.map(|said| self.line(*now, &said)).collect()
+            }
+        }
+    }
+
+    fn line(&self, at: Timestamp, said: &str) -> String {
+        format!("{:<34} {said}", french(at.civil_in(self.zone)))
+    }
+}
+
+fn told(step: &Step, played: &Played) -> Option<String> {
+    let refused = played.outcome.as_deref().filter(|outcome| *outcome != "ok");
+    let said = match &step.action {
+        Action::Validate(entry) => {
+            let Who { pupil, by } = &entry.who;
+            format!("{by} valide {} choix pour {pupil}", entry.choices.len())
+        }
+        Action::ValidateAll { division, .. } => {
+            let division = division.as_ref().map_or("toutes les divisions", |division| division.as_str());
+            format!("toutes les familles de la {division} valident un choix")
+        }
+        Action::Logout(who) => format!("{} se déconnecte : récapitulatifs aux deux représentants (R13)", who.by),
+        Action::Acknowledge(who) => format!("{} accuse réception de l'avis pour {}", who.by, who.pupil),
+        Action::Reply { who, accept } if accept.is_empty() => {
+            format!("{} signifie son désaccord pour {}", who.by, who.pupil)
+        }
+        Action::Reply { who, accept } => {
+            let voies: Vec<&str> = accept.iter().map(|track| track.label()).collect();
+            format!("{} accepte pour {} : {}", who.by, who.pupil, voies.join(", "))
+        }
+        Action::Respond { division, .. } => {
+            let division = division.as_ref().map_or("toutes les divisions", |division| division.as_str());
+            format!("conseil de classe : les réponses de la {division} sont saisies dans Siècle")
+        }
+        Action::EntryComplete => "l'établissement déclare la saisie terminée".to_owned(),
+        Action::Window { hand: Hand::Reopen, .. } => "l'établissement demande la réouverture".to_owned(),
+        Action::Window { hand: Hand::Open, .. } => "l'établissement demande l'ouverture".to_owned(),
+        Action::Window { hand: Hand::Close, .. } => "l'établissement demande la fermeture".to_owned(),
+        Action::Draft(_)
+        | Action::AcknowledgeAll
+        | Action::Emit { .. }
+        | Action::Arrive(_)
+        | Action::Leave { .. }
+        | Action::Calendar { .. }
+        | Action::Switch { .. }
+        | Action::Sync { .. }
+        | Action::Resync
+        | Action::Approve
+        | Action::Faults(..)
+        | Action::Deliver { .. }
+        | Action::Daemon { .. }
+        | Action::Crash { .. }
+        | Action::Expect(_) => return None,
+    };
+    Some(match (refused, &played.sentence) {
+        (None, _) => said,
+        (Some(code), Some(sentence)) => format!("{said} → refusé ({code}) : {sentence}"),
+        (Some(code), None) => format!("{said} → refusé ({code})"),
+    })
+}
+
+fn done(done: &Done) -> Vec<String> {
+    let mut said = Vec::new();
+    for (open, motive) in &done.windows {
+        said.push(format!("le téléservice {} ({})", if *open { "ouvre" } else { "ferme" }, motive.code()));
+    }
+    if let Some((date, caught_up)) = &done.night
+        && *caught_up
+    {
+        said.push(format!("nuit du {date} rattrapée"));
+    }
+    if 0 < done.responses {
+        said.push(format!("nuit : {} réponses des conseils reçues de Siècle", done.responses));
+    }
+    if 0 < done.carried {
+        said.push(format!("nuit : {} réponses portées au téléservice, demandes verrouillées (R11)", done.carried));
+    }
+    for lot in &done.lots {
+        let (number, demands, without) = (lot.number, lot.demands, lot.without_entry);
+        said.push(format!("nuit : envoi n° {number} à Siècle, {demands} demandes, {without} élèves sans saisie"));
+    }
+    if 0 < done.receipts {
+        said.push("nuit : compte rendu de Siècle reçu".to_owned());
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_scenario_reads() {
+        for format in [Format::Xml, Format::Csv] {
+            assert_eq!(scenario(format).map(|scenario| scenario.format), Ok(format));
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Plays folders of scenarios, holds each against its `expected/` folder, and plays crashes everywhere.
+
+use crate::crash::Point;
+use crate::replay::{
+    golden::{self, Tree},
+    parse::parse,
+    player::{How, play},
+    report::{Report, to_json},
+    scenario::Scenario,
+    stage::{Database, StageFault},
+};
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// The file that makes a folder a scenario.
+const SCENARIO: &str = "scenario.toml";
+/// The folder of what a run must leave.
+const EXPECTED: &str = "expected";
+/// The report beside the exchanged files.
+const REPORT: &str = "report.json";
+
+/// What is asked of a suite.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// Rewrite `expected/`.
+    pub bless: bool,
+    /// Leave the exchanged files here.
+    pub keep: Option<PathBuf>,
+    /// Play on this database.
+    pub database: Option<String>,
+    /// Play each scenario once for every crash point that it reaches.
+    pub crash_everywhere: bool,
+}
+
+/// A scenario that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// The file system says no.
+    #[error("{0}: {1}")]
+    Io(PathBuf, io::Error),
+    /// Faults of the text, a line each.
+    #[error("{0}")]
+    Faults(String),
+    /// Nothing there.
+    #[error("{0}: no scenario.toml in it or beneath")]
+    Empty(PathBuf),
+}
+
+/// What came of one scenario.
+pub struct Verdict {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Its report.
+    pub report: Report,
+    /// Why it failed.
+    pub failures: Vec<String>,
+}
+
+/// Every folder at or under `path` that holds a scenario, sorted.
+///
+/// # Errors
+/// `Io`, or `Empty` when there is none.
+pub fn folders(path: &Path) -> Result<Vec<PathBuf>, Unreadable> {
+    let mut found = Vec::new();
+    let mut open = vec![path.to_owned()];
+    while let Some(folder) = open.pop() {
+        let entries = fs::read_dir(&folder).map_err(|fault| Unreadable::Io(folder.clone(), fault))?;
+        for entry in entries {
+            let entry = entry.map_err(|fault| Unreadable::Io(folder.clone(), fault))?.path();
+            if entry.is_dir() {
+                open.push(entry);
+            } else if entry.file_name().is_some_and(|name| name == SCENARIO) {
+                found.push(folder.clone());
+            }
+        }
+    }
+    found.sort();
+    if found.is_empty() { Err(Unreadable::Empty(path.to_owned())) } else { Ok(found) }
+}
+
+/// Reads the scenario of a folder.
+///
+/// # Errors
+/// `Io`, or every fault of the text.
+pub fn read(folder: &Path) -> Result<Scenario, Unreadable> {
+    let path = folder.join(SCENARIO);
+    let text = fs::read_to_string(&path).map_err(|fault| Unreadable::Io(path.clone(), fault))?;
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    parse(&text, &name, Some(folder.to_owned())).map_err(|faults| {
+        let lines: Vec<String> =
+            faults.iter().map(|fault| format!("{}:{}: {}", path.display(), fault.line, fault.message)).collect();
+        Unreadable::Faults(lines.join("\n"))
+    })
+}
+
+/// Plays one scenario as wished.
+///
+/// # Errors
+/// When it could not be set up, or the machine failed.
+pub async fn one(folder: &Path, scenario: &Scenario, wishes: &Wishes) -> Result<Verdict, StageFault> {
+    let database = wishes.database.clone().map_or(Database::Default, Database::Url);
+    let how = How { database, ..How::plain() };
+    let ended = play(scenario, &how, &mut |_| ()).await?;
+    let mut failures = ended.failures;
+    let mut report = ended.report;
+    let mut produced = golden::tree(&ended.stage.folder().join("files"))?;
+    if let Some(keep) = &wishes.keep {
+        copy(&produced, &keep.join(&scenario.folder_name).join("files"))?;
+    }
+    produced = produced.into_iter().map(|(path, bytes)| (PathBuf::from("files").join(path), bytes)).collect();
+    produced.insert(PathBuf::from(REPORT), to_json(&report).into_bytes());
+    let passages = passages(ended.stage.crash.passed(), &ended.passed_before);
+    ended.stage.strike().await;
+    let expected = folder.join(EXPECTED);
+    if wishes.bless && failures.is_empty() {
+        golden::bless(&expected, &produced)?;
+    } else if expected.is_dir() {
+        failures.extend(golden::differences(&golden::tree(&expected)?, &produced));
+    }
+    if wishes.crash_everywhere && failures.is_empty() {
+        failures.extend(crash_everywhere(scenario, &report, &passages, &how).await?);
+    }
+    report.ok = failures.is_empty();
+    Ok(Verdict { folder: folder.to_owned(), report, failures })
+}
+
+/// Writes a tree to a folder.
+///
+/// # Errors
+/// What the file system says.
+pub fn copy(tree: &Tree, to: &Path) -> io::Result<()> {
+    for (path, bytes) in tree {
+        let target = to.join(path);
+        if let Some(folder) = target.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::write(target, bytes)?;
+    }
+    Ok(())
+}
+
+/// Plays the scenario once for every point that it reaches, at its first and its last passage, killing there: the end
+/// must be the same Siècle, the same téléservice and the same anomalies.
+async fn crash_everywhere(
+    scenario: &Scenario,
+    calm: &Report,
+    passages: &BTreeMap<Point, u32>,
+    how: &How,
+) -> Result<Vec<String>, StageFault> {
+    let mut failures = Vec::new();
+    for (point, last) in passages {
+        let nths = if *last == 1 { vec![1] } else { vec![1, *last] };
+        for nth in nths {
+            let how = How { kill: Some((*point, nth)), ..how.clone() };
+            let ended = play(scenario, &how, &mut |_| ()).await?;
+            let mut said = differences(calm, &ended.report);
+            // Where it first went another way than the calm run, for whoever looks for the cause.
+            if !said.is_empty() {
+                said.extend(ended.failures);
+            }
+            ended.stage.strike().await;
+            let named = |what: String| format!("killed at {}, passage {nth}: {what}", point.name());
+            failures.extend(said.into_iter().map(named));
+        }
+    }
+    Ok(failures)
+}
+
+/// How often a calm run passed each point, once the calendars were loaded.
+fn passages(passed: BTreeMap<Point, u32>, before: &BTreeMap<Point, u32>) -> BTreeMap<Point, u32> {
+    let since =
+        passed.into_iter().map(|(point, count)| (point, count - before.get(&point).copied().unwrap_or_default()));
+    since.filter(|(_, count)| 0 < *count).collect()
+}
+
+/// What differs between the end of a calm run and that of a killed one.
+fn differences(calm: &Report, killed: &Report) -> Vec<String> {
+    let mut said = Vec::new();
+    if calm.siecle != killed.siecle {
+        said.push(format!("Siècle holds {:?}, not {:?}", killed.siecle, calm.siecle));
+    }
+    let windows = |report: &Report| {
+        let mut shown = Vec::new();
+        for (uai, phases) in &report.teleservice {
+            for (phase, window) in phases {
+                let responses = window.responses.clone();
+                shown.push((uai.clone(), phase.clone(), window.open, window.locked.clone(), responses));
+            }
+        }
+        shown
+    };
+    if windows(calm) != windows(killed) {
+        said.push(format!("the téléservice shows {:?}, not {:?}", windows(killed), windows(calm)));
+    }
+    let anomalies = |report: &Report| {
+        let mut found: Vec<_> = report.anomalies.iter().map(|one| (one.code, one.pupil.clone())).collect();
+        found.sort();
+        found
+    };
+    if anomalies(calm) != anomalies(killed) {
+        said.push(format!("anomalies {:?}, not {:?}", anomalies(killed), anomalies(calm)));
+    }
+    said
+}

@@ -1,0 +1,309 @@
+//! The steps of a run, and the two ways to call them: a tick (whatever is due) and a whole run of one school (guard.md).
+//!
+//! A run: lease → feed → enforce → settle in doubt → receipts → responses, carried on → feed → demands and receipts.
+//! Reading the feed and enforcing need no lease, so that a long night never delays a closing.
+
+pub mod anomalies;
+pub mod approve;
+pub mod context;
+pub mod demands;
+pub mod enforce;
+pub mod facts;
+pub mod feed;
+pub mod import;
+pub mod lots;
+pub mod next;
+pub mod night;
+pub mod orders;
+pub mod outcome;
+pub mod preview;
+pub mod receipts;
+pub mod reference;
+pub mod reread;
+pub mod responses;
+pub mod status;
+pub mod step;
+
+use crate::crash::Point;
+use crate::domain::{
+    campaign::{Calendar, CampaignKey},
+    school::SchoolKey,
+    time::{DAY_S, Timestamp},
+};
+use crate::guard::{FarSide, State};
+use crate::nights::Due;
+use crate::run::{
+    context::{Context, Served},
+    demands::Wish,
+    outcome::{Done, Step, Summary},
+    step::StepError,
+};
+use crate::store::{
+    anomalies as raised, campaigns,
+    lease::{self, Lease},
+    ledger, responses as held,
+};
+use std::{collections::BTreeSet, sync::Arc};
+use tokio::{sync::Semaphore, task::JoinSet};
+use tracing::{Instrument, error, info, info_span};
+
+/// A lease whose heartbeat is older than this is taken over: three heartbeats missed, and a minute of grace.
+pub const LEASE_STALE_S: i64 = 150;
+
+/// One tick of the schools named, or of all: whatever is due, several schools at once.
+///
+/// One bad school costs the others nothing: its error is its own outcome.
+pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> Summary {
+    let gate = Arc::new(Semaphore::new(ctx.settings.schools_at_once.max(1)));
+    let mut tasks = JoinSet::new();
+    let mut summary = Summary::default();
+    if ctx.settings.schools_at_once <= 1 {
+        for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
+            summary.schools.insert(served.school.key, school_tick(ctx, served, now).await);
+        }
+        return summary;
+    }
+    for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
+        let (ctx, served, gate) = (ctx.clone(), served.clone(), Arc::clone(&gate));
+        let span = info_span!("school", school.uai = %served.school.key.uai);
+        tasks.spawn(
+            async move {
+                // The gate is never closed, so that waiting for it can't fail.
+                let _place = gate.acquire().await;
+                (served.school.key, school_tick(&ctx, &served, now).await)
+            }
+            .instrument(span),
+        );
+    }
+    while let Some(joined) = tasks.join_next().await {
+        match joined {
+            Ok((key, done)) => {
+                summary.schools.insert(key, done);
+            }
+            Err(fault) => error!("A school's tick ended by a fault: {fault}"),
+        }
+    }
+    summary
+}
+
+/// One tick of one school; an error becomes a failure of its outcome, logged once here.
+pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
+    settled(ctx, served, try_tick(ctx, served, now)).await
+}
+
+/// One whole run of one school, now, by hand; counted as tonight's night only when that is due.
+pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<CampaignKey>, now: Timestamp) -> Done {
+    let made = async {
+        let due = night::due(ctx, served, now).await?;
+        whole(ctx, served, due, Order { wish, only }, now).await
+    };
+    settled(ctx, served, made).await
+}
+
+/// What a run did, with the anomalies that were raised meanwhile, by whichever step.
+async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Result<Done, StepError>>) -> Done {
+    let school = served.school.key;
+    let made = async {
+        let before = raised::last_id(&mut ctx.store.read().await?, school).await?;
+        let mut done = made.await?;
+        done.anomalies = raised::raised_after(&mut ctx.store.read().await?, school, before).await?;
+        Ok::<_, StepError>(done)
+    };
+    made.await.unwrap_or_else(|fault| {
+        error!(school.uai = %served.school.key.uai, "The run of {} stopped: {fault}", served.school.key.uai);
+        let mut done = Done { damaged: fault.is_damage(), ..Done::default() };
+        done.fail(Step::Feed, fault.to_string());
+        done
+    })
+}
+
+/// What a whole run is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// Whether lots leave though nothing changed.
+    pub wish: Wish,
+    /// Only this campaign's demands.
+    pub only: Option<CampaignKey>,
+}
+
+async fn try_tick(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done, StepError> {
+    let due = night::due(ctx, served, now).await?;
+    let mut done = Done::default();
+    if due.is_none() && !is_watched(ctx, served, now).await? {
+        return Ok(done);
+    }
+    let far = read_and_enforce(ctx, served, now, &mut done).await?;
+    if let Some(due) = due {
+        let order = Order { wish: Wish::Changed, only: None };
+        leased(ctx, served, Some(due), order, far, now, &mut done).await?;
+    } else if something_waits(ctx, served.school.key).await? {
+        done.add(between_nights(ctx, served, far, now).await?);
+    }
+    Ok(done)
+}
+
+/// A campaign is about to open a day before it does: a switch flipped too early is then seen within a minute.
+pub fn watched_from(calendar: &Calendar) -> Timestamp {
+    calendar.opens.plus_s(-DAY_S)
+}
+
+/// Between nights only schools with a campaign that is open, about to open, or closed and not ended are looked at.
+async fn is_watched(ctx: &Context, served: &Served, now: Timestamp) -> Result<bool, StepError> {
+    let mut tx = ctx.store.read().await?;
+    for key in campaigns::keys(&mut tx, served.school.key).await? {
+        let (facts, _) = facts::of(ctx, &mut tx, key, FarSide { reachable: true, clock_skew_ms: None }).await?;
+        let watched = match facts.state(now) {
+            State::Planned => facts.calendar().is_some_and(|calendar| watched_from(calendar) <= now),
+            State::Ended => false,
+            State::Open
+            | State::Closed
+            | State::CouncilsReady
+            | State::WaitingTransfer
+            | State::Reopenable
+            | State::Reopened => true,
+        };
+        if watched {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Reads the feed, gives the orders that are due, and reads what they made. Without lease: both are idempotent.
+///
+/// # Errors
+/// The store's.
+pub async fn read_and_enforce(
+    ctx: &Context,
+    served: &Served,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<FarSide, StepError> {
+    let key = served.school.key;
+    let gone = orders::gone(ctx, served, now, done).await?;
+    let read = feed::read(ctx, served, now).await?;
+    let far = facts::far_side(served, read.failures.is_empty());
+    done.add(read);
+    if far.reachable {
+        orders::settle(ctx, key, &gone, now).await?;
+    }
+    enforce::enforce(ctx, served, far, now).await?;
+    give(ctx, served, now, done).await?;
+    Ok(far)
+}
+
+/// Sends the orders that are intended, and reads the feed for what they made.
+///
+/// # Errors
+/// The store's.
+pub async fn give(ctx: &Context, served: &Served, now: Timestamp, done: &mut Done) -> Result<(), StepError> {
+    let given = orders::deliver(ctx, served, now).await?;
+    let any = 0 < given.orders;
+    done.add(given);
+    if any {
+        let gone = orders::gone(ctx, served, now, done).await?;
+        let read = feed::read(ctx, served, now).await?;
+        let reached = read.failures.is_empty();
+        done.add(read);
+        if reached {
+            orders::settle(ctx, served.school.key, &gone, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether receipts are awaited, or something is held, between two nights.
+async fn something_waits(ctx: &Context, school: SchoolKey) -> Result<bool, StepError> {
+    let mut tx = ctx.store.read().await?;
+    Ok(!ledger::waiting(&mut tx, school).await?.is_empty() || !held::held_files(&mut tx, school).await?.is_empty())
+}
+
+async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<Done, StepError> {
+    let mut done = Done::default();
+    let lease = match lease::take(&ctx.store, served.school.key, &ctx.holder, now, LEASE_STALE_S).await? {
+        Ok(lease) => lease,
+        // A night has the school: it does all this itself.
+        Err(_) => return Ok(done),
+    };
+    receipts::settle(ctx, served, &lease, now, &mut done).await?;
+    responses::take_up(ctx, &lease, far, now, &mut done).await?;
+    responses::carry(ctx, &lease, now).await?;
+    give(ctx, served, now, &mut done).await?;
+    release(ctx, &lease).await?;
+    Ok(done)
+}
+
+/// One whole run: reads the feed and enforces first, then what needs the lease.
+async fn whole(
+    ctx: &Context,
+    served: &Served,
+    due: Option<Due>,
+    order: Order,
+    now: Timestamp,
+) -> Result<Done, StepError> {
+    let mut done = Done::default();
+    let far = read_and_enforce(ctx, served, now, &mut done).await?;
+    leased(ctx, served, due, order, far, now, &mut done).await?;
+    Ok(done)
+}
+
+/// The part of a run that needs the lease; the night's outcome is recorded with it.
+async fn leased(
+    ctx: &Context,
+    served: &Served,
+    due: Option<Due>,
+    order: Order,
+    far: FarSide,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<(), StepError> {
+    let school = served.school.key;
+    let lease = match lease::take(&ctx.store, school, &ctx.holder, now, LEASE_STALE_S).await? {
+        Ok(lease) => Arc::new(lease),
+        Err(held) => {
+            done.busy = Some(held);
+            return Ok(());
+        }
+    };
+    if let Some(due) = &due {
+        night::begin(ctx, &lease, due, now).await?;
+    }
+    let beat = night::Heartbeat::start(ctx, &lease);
+    steps(ctx, served, &lease, order, far, now, done).await?;
+    night::end(ctx, &lease, due, done, now).await?;
+    drop(beat);
+    release(ctx, &lease).await?;
+    let outcome = done.outcome();
+    info!(school.uai = %school.uai, outcome = outcome.as_str(), "Ran {school}: {}", outcome.as_str());
+    Ok(())
+}
+
+/// Gives the school back.
+async fn release(ctx: &Context, lease: &Lease) -> Result<(), StepError> {
+    let mut tx = ctx.store.write().await?;
+    lease::release(&mut tx, lease).await?;
+    tx.commit(Point::LeaseReleased).await?;
+    Ok(())
+}
+
+async fn steps(
+    ctx: &Context,
+    served: &Served,
+    lease: &Lease,
+    order: Order,
+    far: FarSide,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<(), StepError> {
+    receipts::settle(ctx, served, lease, now, done).await?;
+    responses::fetch(ctx, served, lease, far, now, done).await?;
+    responses::take_up(ctx, lease, far, now, done).await?;
+    responses::carry(ctx, lease, now).await?;
+    give(ctx, served, now, done).await?;
+    for key in night::campaigns_by_urgency(ctx, served.school.key, far).await? {
+        if order.only.is_none_or(|only| only == key) {
+            done.add(demands::send(ctx, served, lease, key, order.wish, now).await?);
+        }
+    }
+    Ok(())
+}

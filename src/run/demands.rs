@@ -1,0 +1,140 @@
+//! Sends the demands of one campaign to Siècle: snapshot → plan → encode → intend → deliver → record.
+
+use crate::codec::{self, encoding};
+use crate::crash::Point;
+use crate::domain::{anomaly::Anomaly, campaign::CampaignKey, lot::Format, time::Timestamp};
+use crate::plan::{
+    delivery::{Outcome, judge},
+    demands::{DemandPlan, Planned, plan, unencodable},
+};
+use crate::run::{
+    context::{Context, Served},
+    outcome::{Done, Failure, SentLot, Step},
+    receipts,
+    step::{StepError, failure},
+};
+use crate::store::{anomalies, demands, holds, lease::Lease, ledger};
+
+/// Whether a lot leaves although nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Only what changed, and what a closing asks for.
+    Changed,
+    /// A complete lot again, changed or not (`resync`).
+    Whole,
+}
+
+/// What the plan of one campaign says, without writing or sending anything (`--dry-run`), and the pupils of whom a text
+/// cannot be carried by the lot's encoding.
+///
+/// # Errors
+/// The store's.
+pub async fn planned(
+    ctx: &Context,
+    key: CampaignKey,
+    wish: Wish,
+    now: Timestamp,
+) -> Result<(DemandPlan, Vec<Anomaly>), StepError> {
+    let mut tx = ctx.store.read().await?;
+    let snapshot = demands::snapshot(&mut tx, key, ctx.zone(key.school)).await?;
+    let mut ledger = ledger::plan_ledger(&mut tx, key).await?;
+    drop(tx);
+    ledger.force = wish == Wish::Whole;
+    let encoding = ctx.settings.encoding;
+    let carries = |text: &str| ctx.settings.format == Format::Xml || encoding::carries(encoding, text);
+    let left_out = unencodable(&snapshot, &carries, now);
+    Ok((plan(snapshot, &ledger, ctx.settings.thresholds, &carries, now), left_out))
+}
+
+/// Sends the demands of one campaign, if there is a reason to.
+///
+/// # Errors
+/// The store's; a lost lease; a lot that cannot be written.
+pub async fn send(
+    ctx: &Context,
+    served: &Served,
+    lease: &Lease,
+    key: CampaignKey,
+    wish: Wish,
+    now: Timestamp,
+) -> Result<Done, StepError> {
+    let mut done = Done::default();
+    let (plan, left_out) = planned(ctx, key, wish, now).await?;
+    match plan {
+        DemandPlan::Nothing => raise(ctx, key, left_out).await?,
+        DemandPlan::InDoubt(_) => done.in_doubt += 1,
+        DemandPlan::Rejected(_) => done.rejected += 1,
+        DemandPlan::TooMuchWouldVanish(loss) => {
+            raise(ctx, key, left_out).await?;
+            let mut tx = ctx.store.write().await?;
+            holds::hold(&mut tx, lease, key, &loss, now).await?;
+            tx.commit(Point::HeldRecorded).await?;
+            done.held += 1;
+        }
+        DemandPlan::Fault(fault) => {
+            raise(ctx, key, left_out).await?;
+            done.fail(Step::Demands, fault.to_string());
+        }
+        DemandPlan::Lot(planned) => send_lot(ctx, served, lease, &planned, now, &mut done).await?,
+    }
+    Ok(done)
+}
+
+/// The school is told of pupils who cannot be carried even when nothing leaves.
+async fn raise(ctx: &Context, key: CampaignKey, left_out: Vec<Anomaly>) -> Result<(), StepError> {
+    if left_out.is_empty() {
+        return Ok(());
+    }
+    let mut tx = ctx.store.write().await?;
+    for anomaly in &left_out {
+        anomalies::raise(&mut tx, key.school, anomaly).await?;
+    }
+    tx.commit(Point::Settled).await?;
+    Ok(())
+}
+
+async fn send_lot(
+    ctx: &Context,
+    served: &Served,
+    lease: &Lease,
+    planned: &Planned,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<(), StepError> {
+    let lot = &planned.lot;
+    let key = lot.head.key;
+    let file = codec::encode_lot(lot, ctx.settings.format, ctx.settings.encoding)
+        .map_err(|fault| StepError::Codec(fault.to_string()))?;
+    let mut tx = ctx.store.write().await?;
+    ledger::intend(&mut tx, lease, planned, &file, now).await?;
+    for anomaly in &planned.anomalies {
+        anomalies::raise(&mut tx, key.school, anomaly).await?;
+    }
+    tx.commit(Point::LotIntended).await?;
+    ctx.keep(&file.name, &file.bytes).await?;
+    let answer = served.far.siecle.publish(&file).await;
+    let outcome = judge(&answer);
+    let mut tx = ctx.store.write().await?;
+    ledger::record(&mut tx, lease, key, lot.head.number, &outcome, now).await?;
+    tx.commit(Point::LotRecorded).await?;
+    let counts = lot.head.counts;
+    let sent = SentLot { key, number: lot.head.number, demands: counts.demands, without_entry: counts.without_entry };
+    match outcome {
+        Outcome::Delivered => {
+            done.lots.push(sent);
+            receipts::wait(ctx, served, lease, now, done).await?;
+        }
+        // Its receipt is asked for at once in the same run; the same bytes go again only when it never arrived.
+        Outcome::InDoubt { .. } => {
+            done.lots.push(sent);
+            receipts::settle(ctx, served, lease, now, done).await?;
+        }
+        Outcome::Refused { code, detail, set_up } => {
+            done.rejected += u32::from(!set_up);
+            let why = format!("lot {} was refused with {code}: {detail}", lot.head.number);
+            done.failures.extend(set_up.then_some(Failure { step: Step::Demands, why, set_up }));
+        }
+        Outcome::TryAgain { .. } => done.failures.push(failure(Step::Demands, &answer)),
+    }
+    Ok(())
+}

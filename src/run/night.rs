@@ -1,0 +1,149 @@
+//! Which night is due at a school, its record, the order of its campaigns, and the heartbeat of its lease.
+
+use crate::crash::Point;
+use crate::domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp};
+use crate::guard::facts::FarSide;
+use crate::nights::{self, Due, DueKind, NightOutcome};
+use crate::run::{
+    context::{Context, Served},
+    facts,
+    outcome::Done,
+    step::StepError,
+};
+use crate::store::{
+    Store, campaigns,
+    lease::{self, Lease},
+    nights as ledger,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
+
+/// How often the lease is renewed.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
+/// The night, or the extra run after a closing, that is due at `now`.
+///
+/// # Errors
+/// The store's.
+pub async fn due(ctx: &Context, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
+    let school = served.school.key;
+    let mut tx = ctx.store.read().await?;
+    let nights = ledger::ledger(&mut tx, school).await?;
+    let closings = ledger::closings(&mut tx, school).await?;
+    Ok(nights::due(served.school.zone, ctx.settings.slot, &nights, &closings, now))
+}
+
+/// Records that a night, or its extra run after a closing, begins.
+///
+/// # Errors
+/// The store's; a lost lease.
+pub async fn begin(ctx: &Context, lease: &Lease, due: &Due, now: Timestamp) -> Result<(), StepError> {
+    let mut tx = ctx.store.write().await?;
+    ledger::begin(&mut tx, lease, due.date, now).await?;
+    tx.commit(Point::NightRecorded).await?;
+    Ok(())
+}
+
+/// Records how the night ended; an extra run after a closing is not counted again (guard.md).
+///
+/// # Errors
+/// The store's; a lost lease.
+pub async fn end(
+    ctx: &Context,
+    lease: &Lease,
+    due: Option<Due>,
+    done: &mut Done,
+    now: Timestamp,
+) -> Result<(), StepError> {
+    let failed = !done.failures.is_empty();
+    let mut tx = ctx.store.write().await?;
+    match due {
+        Some(due) => {
+            let outcome = if failed { NightOutcome::Failed } else { NightOutcome::Ok };
+            let caught_up = due.kind == DueKind::CaughtUp;
+            ledger::end(&mut tx, lease, due.date, outcome, &summary(done), caught_up, now).await?;
+            done.night = Some((due.date, caught_up));
+        }
+        None if failed => (),
+        // A hand's run carries a closing just as a night does.
+        None => ledger::carried(&mut tx, lease, now, now).await?,
+    }
+    tx.commit(Point::NightRecorded).await?;
+    Ok(())
+}
+
+/// Counts of a night, for the pages that show past ones.
+fn summary(done: &Done) -> String {
+    serde_json::json!({
+        "events": done.events,
+        "orders": done.orders,
+        "lots": done.lots.len(),
+        "demands": done.lots.iter().map(|lot| lot.demands).sum::<u32>(),
+        "receipts": done.receipts,
+        "responses": done.responses,
+        "anomalies": done.anomalies.len(),
+        "held": done.held,
+        "in_doubt": done.in_doubt,
+        "set_up": done.failures.iter().any(|failure| failure.set_up),
+        "failures": done.failures.iter().map(|failure| failure.step.name()).collect::<Vec<_>>(),
+    })
+    .to_string()
+}
+
+/// Campaigns in the order of a run: closed ones whose demands are not in first, then by first council.
+///
+/// # Errors
+/// The store's.
+pub async fn campaigns_by_urgency(
+    ctx: &Context,
+    school: SchoolKey,
+    far: FarSide,
+) -> Result<Vec<CampaignKey>, StepError> {
+    let mut tx = ctx.store.read().await?;
+    let mut keyed = Vec::new();
+    for key in campaigns::keys(&mut tx, school).await? {
+        let (facts, _) = facts::of(ctx, &mut tx, key, far).await?;
+        let council = facts.calendar().and_then(|calendar| calendar.first_council());
+        let waits = facts.closed_at().is_some() && !facts.open() && facts.demands_in_at().is_none();
+        keyed.push((!waits, council.is_none(), council, key));
+    }
+    keyed.sort();
+    Ok(keyed.into_iter().map(|(.., key)| key).collect())
+}
+
+async fn beat(store: &Store, lease: &Lease, now: Timestamp) -> Result<(), StepError> {
+    let mut tx = store.write().await?;
+    lease::renew(&mut tx, lease, now).await?;
+    tx.commit(Point::LeaseTaken).await?;
+    Ok(())
+}
+
+/// Renews the lease as long as this value lives.
+pub struct Heartbeat(Option<JoinHandle<()>>);
+
+impl Heartbeat {
+    /// Starts beating; under a simulated clock no time passes inside a run, and there is nothing to renew.
+    pub fn start(ctx: &Context, lease: &Arc<Lease>) -> Self {
+        if !ctx.clock.is_machine() {
+            return Self(None);
+        }
+        let (store, clock, lease) = (ctx.store.clone(), ctx.clock.clone(), Arc::clone(lease));
+        Self(Some(tokio::spawn(async move {
+            loop {
+                clock.wait(HEARTBEAT).await;
+                // A failed beat is not the end: the epoch is checked by every write of the run.
+                if let Err(fault) = beat(&store, &lease, clock.now()).await {
+                    tracing::warn!("Could not renew the lease of {}: {fault}", lease.school());
+                }
+            }
+        })))
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+        }
+    }
+}

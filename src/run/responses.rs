@@ -1,0 +1,363 @@
+//! Fetches the councils' response files, takes each through the guard and the checks, and carries what stands to the téléservice.
+
+use crate::check::responses::{Checked, FileContext, check};
+use crate::codec::{self, Fault};
+use crate::crash::Point;
+use crate::domain::{
+    anomaly::{Anomaly, Code, Subject},
+    campaign::CampaignKey,
+    lot::FileName,
+    pupil::{Ine, PupilId},
+    response::{RawResponse, Response, ResponseHead},
+    school::SchoolKey,
+    time::Timestamp,
+};
+use crate::guard::{
+    self,
+    action::Import,
+    facts::FarSide,
+    verdict::{Permit, RefusalCode, Verdict},
+};
+use crate::plan::{responses as carrying, thresholds::Gate};
+use crate::run::{
+    context::{Context, Served},
+    facts,
+    outcome::{Done, Step},
+    step::{StepError, failure},
+};
+use crate::store::{
+    Tx, anomalies, campaigns, demands,
+    holds::{self, HoldKind},
+    lease::Lease,
+    orders, pupils,
+    responses::{self, FileState, HeldFile},
+};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+
+/// Why a file that a threshold holds is held.
+const HELD_BY_THRESHOLD: &str = "HELD";
+
+/// A response file in hand: its name and its bytes, digest verified.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// Its name, which says the campaign and the number.
+    pub name: FileName,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// What became of one response file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// Every row applied or in a named anomaly.
+    Imported,
+    /// The guard holds it whole.
+    HeldByGuard(RefusalCode),
+    /// A threshold holds it: it would change too much that was transferred.
+    HeldByThreshold,
+    /// Refused whole, with the reason.
+    Refused(String),
+    /// The same number with the same digest was taken before.
+    Known,
+}
+
+/// Fetches every response file that Siècle published and that was not read yet, and takes each.
+///
+/// # Errors
+/// The store's; a lost lease. A Siècle that does not answer is a failure in `Done`.
+pub async fn fetch(
+    ctx: &Context,
+    served: &Served,
+    lease: &Lease,
+    far: FarSide,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<(), StepError> {
+    let school = served.school.key;
+    let listed = match served.far.siecle.response_files(school, 0).await {
+        Ok(listed) => listed,
+        Err(answer) => {
+            done.failures.push(failure(Step::Responses, &answer));
+            return Ok(());
+        }
+    };
+    let seen = responses::response_files_seen(&mut ctx.store.read().await?, school).await?;
+    for file in listed {
+        match seen.get(&file.number) {
+            Some((digest, _)) if *digest == file.sha256 => continue,
+            Some(_) => {
+                refuse_number(ctx, school, file.number, now).await?;
+                continue;
+            }
+            None => (),
+        }
+        let bytes = match served.far.siecle.response_file(school, &file).await {
+            Ok(bytes) => bytes,
+            Err(answer) => {
+                done.failures.push(failure(Step::Responses, &answer));
+                continue;
+            }
+        };
+        take(ctx, lease, far, Arrived { name: file.name, bytes }, now, done).await?;
+    }
+    Ok(())
+}
+
+/// The same `NUM_ENVOI` with another digest: refused, once.
+async fn refuse_number(ctx: &Context, school: SchoolKey, number: u32, now: Timestamp) -> Result<(), StepError> {
+    let mut tx = ctx.store.write().await?;
+    let detail = format!("fichier de réponses {number} : autre contenu sous le même numéro");
+    let anomaly = Anomaly { code: Code::NumEnvoi, subject: Subject::File(number), at: now, detail };
+    anomalies::raise(&mut tx, school, &anomaly).await?;
+    tx.commit(Point::ResponsesImported).await?;
+    Ok(())
+}
+
+/// Takes one response file: envelope, guard, rows, threshold, then everything in one transaction.
+///
+/// # Errors
+/// The store's; a lost lease.
+pub async fn take(
+    ctx: &Context,
+    lease: &Lease,
+    far: FarSide,
+    file: Arrived,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<Taken, StepError> {
+    let school = lease.school();
+    let digest: [u8; 32] = Sha256::digest(&file.bytes).into();
+    let number = file.name.number;
+    let seen = responses::response_files_seen(&mut ctx.store.read().await?, school).await?;
+    match seen.get(&number) {
+        Some((known, FileState::Taken | FileState::Refused)) if *known == digest => return Ok(Taken::Known),
+        Some((known, _)) if *known != digest => {
+            refuse_number(ctx, school, number, now).await?;
+            return Ok(Taken::Refused(Code::NumEnvoi.as_str().to_owned()));
+        }
+        Some(_) | None => (),
+    }
+    let decoded = codec::decode_responses(file.name, &file.bytes).and_then(|read| belongs(school, &file.name, read));
+    let whole = match decoded {
+        Ok((head, rows)) => Whole { head, rows, file, digest },
+        Err(fault) => return refuse(ctx, school, &file, digest, &fault, now, done).await,
+    };
+    let Whole { head, file, .. } = &whole;
+    // Not known is not taken, and not kept either: the file stays where it is, counts as unread, and is fetched again.
+    if let Some(code) = undecided(ctx, head.key, far, now).await? {
+        done.deferred = done.deferred.or(Some(code));
+        return Ok(Taken::HeldByGuard(code));
+    }
+    ctx.keep(&file.name, &file.bytes).await?;
+    let held_before = matches!(seen.get(&number), Some((_, FileState::Held)));
+    let mut tx = ctx.store.write().await?;
+    let (known, _) = facts::of(ctx, &mut tx, head.key, far).await?;
+    // A file that is held blocks the later ones of its campaign, so that they are taken in their order.
+    let earlier = responses::held_files(&mut tx, school).await?;
+    let blocked = earlier.iter().any(|held| held.key == head.key && held.number < number);
+    let permit = match guard::decide(&known, Import, now, None, ctx.settings.policy) {
+        Verdict::Allowed(permit) if !blocked => permit,
+        Verdict::Allowed(_) | Verdict::Already => {
+            return hold(tx, &whole, RefusalCode::ResponsesWhileOpen, held_before, now, done).await;
+        }
+        Verdict::Refused(refusal) if refusal.code == RefusalCode::ResponsesWhileOpen => {
+            return hold(tx, &whole, refusal.code, held_before, now, done).await;
+        }
+        // The facts changed since they were asked for above: the next run asks again.
+        Verdict::Refused(refusal) => {
+            done.deferred = done.deferred.or(Some(refusal.code));
+            return Ok(Taken::HeldByGuard(refusal.code));
+        }
+    };
+    import(ctx, tx, lease, permit, whole, now, done).await
+}
+
+/// Why the guard can say nothing of an import now: without calendar, with a téléservice or a clock that is not known.
+async fn undecided(
+    ctx: &Context,
+    key: CampaignKey,
+    far: FarSide,
+    now: Timestamp,
+) -> Result<Option<RefusalCode>, StepError> {
+    let (known, _) = facts::of(ctx, &mut ctx.store.read().await?, key, far).await?;
+    Ok(match guard::decide(&known, Import, now, None, ctx.settings.policy) {
+        Verdict::Refused(refusal) if refusal.code != RefusalCode::ResponsesWhileOpen => Some(refusal.code),
+        Verdict::Allowed(_) | Verdict::Already | Verdict::Refused(_) => None,
+    })
+}
+
+/// A file with a right envelope.
+struct Whole {
+    head: ResponseHead,
+    rows: Vec<RawResponse>,
+    file: Arrived,
+    digest: [u8; 32],
+}
+
+async fn import(
+    ctx: &Context,
+    mut tx: Tx,
+    lease: &Lease,
+    permit: Permit<Import>,
+    whole: Whole,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<Taken, StepError> {
+    let Whole { head, rows, file, digest } = whole;
+    let checked = checked(&mut tx, &head, file.name, rows, now).await?;
+    let changes = changes(&mut tx, head.key, &checked).await?;
+    let transferred = responses::transferred_count(&mut tx, head.key).await?;
+    let approved = holds::approved(&mut tx, head.key, HoldKind::Responses).await?;
+    if let Gate::Held(loss) = carrying::judge(&changes, transferred, ctx.settings.thresholds, approved) {
+        let name = file.name.to_string();
+        responses::hold_file(&mut tx, &head, digest, &name, &file.bytes, HELD_BY_THRESHOLD, now).await?;
+        holds::hold_responses(&mut tx, lease, head.key, &loss, now).await?;
+        tx.commit(Point::HeldRecorded).await?;
+        done.held += 1;
+        return Ok(Taken::HeldByThreshold);
+    }
+    holds::clear_hold(&mut tx, lease, head.key, HoldKind::Responses).await?;
+    for anomaly in &checked.anomalies {
+        anomalies::raise(&mut tx, head.key.school, anomaly).await?;
+    }
+    done.responses += u32::try_from(checked.apply.len()).unwrap_or(u32::MAX);
+    responses::import(&mut tx, Some(lease), permit, &head, digest, &checked, now).await?;
+    tx.commit(Point::ResponsesImported).await?;
+    done.response_files += 1;
+    Ok(Taken::Imported)
+}
+
+/// The responses of a file, each with whether it would change one that was transferred already.
+async fn changes(tx: &mut Tx, key: CampaignKey, checked: &Checked) -> Result<Vec<(Response, bool)>, StepError> {
+    let standing = responses::to_carry(tx, key).await?;
+    let untold: BTreeSet<PupilId> = standing.iter().filter(|(_, told)| !told).map(|(one, _)| one.pupil).collect();
+    let changes = |response: &Response| checked.changes.contains(&response.pupil) && !untold.contains(&response.pupil);
+    Ok(checked.apply.iter().map(|response| (response.clone(), changes(response))).collect())
+}
+
+/// Checks the rows of a file on what is known of its pupils.
+async fn checked(
+    tx: &mut Tx,
+    head: &ResponseHead,
+    name: FileName,
+    rows: Vec<RawResponse>,
+    now: Timestamp,
+) -> Result<Checked, StepError> {
+    let known = demands::known(tx, head.key).await?;
+    let strangers = rows.iter().filter(|row| !known.contains_key(&row.pupil));
+    let mut elsewhere = BTreeSet::new();
+    let SchoolKey { uai, year } = head.key.school;
+    for row in strangers {
+        if pupils::elsewhere(tx, year, uai, row.pupil, row.ine.as_ref()).await? {
+            elsewhere.insert(row.pupil);
+        }
+    }
+    let elsewhere = |pupil: PupilId, _: Option<&Ine>| elsewhere.contains(&pupil);
+    let context = FileContext { key: head.key, format: name.format, pupils: &known, elsewhere: &elsewhere, now };
+    Ok(check(rows, &context))
+}
+
+/// A file of another school or year than the one whose folder it came from is refused by name.
+fn belongs(
+    school: SchoolKey,
+    name: &FileName,
+    read: (ResponseHead, Vec<RawResponse>),
+) -> Result<(ResponseHead, Vec<RawResponse>), Fault> {
+    let found = name.key.school;
+    if found.uai != school.uai {
+        let message = format!("this file is of school {}, not of {}: bring it there", found.uai, school.uai);
+        return Err(Fault { row: 0, code: Code::Etablissement.as_str(), message });
+    }
+    if found.year != school.year {
+        let message =
+            format!("this file is of school year {}, not of {}: bring the right one", found.year, school.year);
+        return Err(Fault { row: 0, code: Code::Annee.as_str(), message });
+    }
+    Ok(read)
+}
+
+/// A wrong envelope refuses the whole file; it stands as an anomaly where its code is one, and as an alert in any case.
+async fn refuse(
+    ctx: &Context,
+    school: SchoolKey,
+    file: &Arrived,
+    digest: [u8; 32],
+    fault: &Fault,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<Taken, StepError> {
+    let number = file.name.number;
+    let mut tx = ctx.store.write().await?;
+    responses::refuse_file(&mut tx, school, number, digest, fault.code, &fault.message, now).await?;
+    if let Some(code) = Code::of_str(fault.code) {
+        let anomaly = Anomaly { code, subject: Subject::File(number), at: now, detail: fault.message.clone() };
+        anomalies::raise(&mut tx, school, &anomaly).await?;
+    }
+    tx.commit(Point::ResponsesImported).await?;
+    done.refused_files.push((number, fault.to_string()));
+    Ok(Taken::Refused(fault.to_string()))
+}
+
+/// Holds a file whole until its campaign is closed.
+async fn hold(
+    mut tx: Tx,
+    whole: &Whole,
+    code: RefusalCode,
+    held_before: bool,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<Taken, StepError> {
+    let Whole { head, file, digest, .. } = whole;
+    done.deferred = done.deferred.or(Some(code));
+    if !held_before {
+        responses::hold_file(&mut tx, head, *digest, &file.name.to_string(), &file.bytes, code.as_str(), now).await?;
+        tx.commit(Point::HeldRecorded).await?;
+        done.response_files += 1;
+    }
+    Ok(Taken::HeldByGuard(code))
+}
+
+/// Takes up what was held, oldest first, as far as the guard and approvals let it.
+///
+/// # Errors
+/// The store's; a lost lease.
+pub async fn take_up(
+    ctx: &Context,
+    lease: &Lease,
+    far: FarSide,
+    now: Timestamp,
+    done: &mut Done,
+) -> Result<(), StepError> {
+    let held = responses::held_files(&mut ctx.store.read().await?, lease.school()).await?;
+    for HeldFile { name, bytes, .. } in held {
+        // Only names that were read from a file of the exchange are held.
+        let Some(name) = FileName::parse(&name) else { continue };
+        take(ctx, lease, far, Arrived { name, bytes }, now, done).await?;
+    }
+    Ok(())
+}
+
+/// Intends the orders that carry what stands and is not yet at the téléservice. `run/orders.rs` sends them.
+///
+/// # Errors
+/// The store's; a lost lease.
+pub async fn carry(ctx: &Context, lease: &Lease, now: Timestamp) -> Result<(), StepError> {
+    let school = lease.school();
+    let keys = campaigns::keys(&mut ctx.store.read().await?, school).await?;
+    for key in keys {
+        while let Some(order) = next_order(ctx, key).await? {
+            let mut tx = ctx.store.write().await?;
+            orders::intend_responses(&mut tx, lease, &order, now).await?;
+            tx.commit(Point::OrderIntended).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn next_order(ctx: &Context, key: CampaignKey) -> Result<Option<crate::domain::order::ResponseOrder>, StepError> {
+    let mut tx = ctx.store.read().await?;
+    let waiting = responses::to_carry(&mut tx, key).await?.into_iter().map(|(response, _)| response).collect();
+    let number = orders::next_number(&mut tx, key.school).await?;
+    Ok(carrying::plan(key, number, waiting))
+}

@@ -1,0 +1,207 @@
+//! Where the schools stand: facts for `navette status`, the page and the metrics. Reads the store only.
+
+use crate::domain::{
+    campaign::{CampaignKey, Phase},
+    pupil::Division,
+    school::{School, SchoolKey},
+    time::Timestamp,
+};
+
+use crate::guard::{Alert, Facts, FarSide, State, Watch};
+
+use crate::nights::{self, NightOutcome};
+
+use crate::run::{
+    context::{Context, Served},
+    facts,
+    step::StepError,
+};
+
+use crate::store::{
+    Tx, anomalies, campaigns,
+    feed::{self, Cursor},
+    holds,
+    ledger::{self, LotRow, LotState},
+    nights::{self as ledger_of_nights, NightRow},
+    pupils,
+    responses::{self, FileState},
+};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// The instant of the next night, beside the guard's own.
+pub const NIGHT: &str = "night";
+
+/// Where one school stands.
+#[derive(Clone, Debug)]
+pub struct SchoolStatus {
+    /// The school.
+    pub school: School,
+    /// Its latest night.
+    pub last_night: Option<NightRow>,
+    /// How far its feed was read.
+    pub feed: Cursor,
+    /// Open anomalies.
+    pub anomalies: u32,
+    /// Plans and files that are held.
+    pub held: u32,
+    /// Lots in doubt.
+    pub in_doubt: u32,
+    /// Its campaigns.
+    pub campaigns: Vec<CampaignStatus>,
+}
+
+/// Where one campaign stands.
+#[derive(Clone, Debug)]
+pub struct CampaignStatus {
+    /// The campaign.
+    pub key: CampaignKey,
+    /// Its state.
+    pub state: State,
+    /// Whether the téléservice is open, as far as was read.
+    pub open: bool,
+    /// The guard's flag.
+    pub at_risk: bool,
+    /// Pupils in procedure without entry, by division (R07).
+    pub without_entry: BTreeMap<Division, u32>,
+    /// The instants to come: names as in reports, in order.
+    pub next: Vec<(&'static str, Timestamp)>,
+    /// What needs a hand.
+    pub alerts: Vec<Alert>,
+}
+
+/// Where one school stands at `now`.
+///
+/// # Errors
+/// The store's.
+pub async fn of_school(ctx: &Context, served: &Served, now: Timestamp) -> Result<SchoolStatus, StepError> {
+    let school = served.school.key;
+    let mut tx = ctx.store.read().await?;
+    let last_night = ledger_of_nights::list(&mut tx, school, 1).await?.into_iter().next();
+    let cursor = feed::cursor(&mut tx, school).await?;
+    let lots = ledger::list(&mut tx, Some(school)).await?;
+    let slots = ledger_of_nights::ledger(&mut tx, school).await?;
+    let next_slot_at = nights::next_slot(served.school.zone, ctx.settings.slot, now);
+    let watch = Watch {
+        last_night_failed: last_night.as_ref().is_some_and(|it| it.fact.outcome == Some(NightOutcome::Failed)),
+        next_slot_at,
+        feed_stopped: cursor.stopped.is_some(),
+        refused_files: refused_files(&mut tx, school).await?,
+        rejected_lots: Vec::new(),
+        set_up_refused: last_night.as_ref().is_some_and(set_up_refused),
+    };
+    let mut found = Vec::new();
+    for key in campaigns::keys(&mut tx, school).await? {
+        let (facts, _) = facts::of(ctx, &mut tx, key, FarSide::WELL).await?;
+        let watch = Watch { rejected_lots: rejected(&lots, key), ..watch.clone() };
+        let without_entry = pupils::without_entry(&mut tx, key).await?;
+        let night = slots.first_calendar_at.map(|_| next_slot_at);
+        found.push(campaign(&facts, &watch, without_entry, night, now));
+    }
+    let in_doubt = lots.iter().filter(|lot| lot.state == LotState::InDoubt).count();
+    Ok(SchoolStatus {
+        school: served.school.clone(),
+        last_night,
+        feed: cursor,
+        anomalies: anomalies::count_open(&mut tx, school).await?,
+        held: holds::count(&mut tx, school).await?,
+        in_doubt: u32::try_from(in_doubt).unwrap_or(u32::MAX),
+        campaigns: found,
+    })
+}
+
+fn campaign(
+    facts: &Facts,
+    watch: &Watch,
+    without_entry: BTreeMap<Division, u32>,
+    night: Option<Timestamp>,
+    now: Timestamp,
+) -> CampaignStatus {
+    let state = facts.state(now);
+    let night = night.filter(|_| state != State::Ended).map(|at| (NIGHT, at));
+    let instants = facts.next_instants(now).into_iter().map(|(what, at)| (what.as_str(), at));
+    let mut next: Vec<_> = night.into_iter().chain(instants).collect();
+    next.sort_by_key(|(_, at)| *at);
+    CampaignStatus {
+        key: facts.key(),
+        state,
+        open: facts.open(),
+        at_risk: facts.at_risk(now),
+        without_entry,
+        next,
+        alerts: facts.alerts(now, watch),
+    }
+}
+
+/// Files refused since the last one that was taken: a later good file makes them moot, for it holds all responses.
+async fn refused_files(tx: &mut Tx, school: SchoolKey) -> Result<Vec<u32>, StepError> {
+    let seen = responses::response_files_seen(tx, school).await?;
+    let taken = seen.iter().filter(|(_, (_, state))| *state != FileState::Refused).map(|(number, _)| *number).max();
+    let refused = seen.into_iter().filter(|(_, (_, state))| *state == FileState::Refused).map(|(number, _)| number);
+    Ok(refused.filter(|number| taken.is_none_or(|taken| taken < *number)).collect())
+}
+
+/// Lots of the campaign that were rejected and that no later one made moot.
+fn rejected(lots: &[LotRow], key: CampaignKey) -> Vec<u32> {
+    let own = || lots.iter().filter(|lot| lot.record.key == key);
+    let newest = own().filter(|lot| lot.state != LotState::Rejected).map(|lot| lot.record.number).max();
+    let rejected = own().filter(|lot| lot.state == LotState::Rejected).map(|lot| lot.record.number);
+    rejected.filter(|number| newest.is_none_or(|newest| newest < *number)).collect()
+}
+
+/// Whether a far side refused our identity during that night, as its summary tells.
+fn set_up_refused(night: &NightRow) -> bool {
+    let summary = night.summary.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let failed = night.fact.outcome == Some(NightOutcome::Failed);
+    failed && summary.is_some_and(|summary| summary.get("set_up").and_then(Value::as_bool).unwrap_or_default())
+}
+
+impl SchoolStatus {
+    /// The school as `status --json` and `/api/status` show it (cli.md).
+    pub fn json(&self) -> Value {
+        let last_night = self.last_night.as_ref().map(|night| {
+            let outcome = night.fact.outcome.map_or("running", NightOutcome::as_str);
+            json!({ "date": night.date.to_string(), "outcome": outcome })
+        });
+        let campaigns: Vec<Value> = self.campaigns.iter().map(CampaignStatus::json).collect();
+        json!({
+            "uai": self.school.key.uai.as_str(),
+            "year": self.school.key.year.get(),
+            "last_night": last_night,
+            "feed": { "seq": self.feed.seq, "stopped": self.feed.stopped.is_some() },
+            "anomalies": self.anomalies,
+            "held": self.held,
+            "in_doubt": self.in_doubt,
+            "campaigns": campaigns,
+        })
+    }
+}
+
+impl CampaignStatus {
+    /// Its phase.
+    pub const fn phase(&self) -> Phase {
+        self.key.phase
+    }
+
+    /// How many pupils have entered nothing.
+    pub fn without_entry_total(&self) -> u32 {
+        self.without_entry.values().sum()
+    }
+
+    fn json(&self) -> Value {
+        let next: Vec<Value> =
+            self.next.iter().map(|(what, at)| json!({ "what": what, "at": at.rfc3339_utc() })).collect();
+        let alerts: Vec<Value> =
+            self.alerts.iter().map(|alert| json!({ "code": alert.code.as_str(), "todo": alert.todo })).collect();
+        json!({
+            "level": self.key.level.code(),
+            "phase": self.key.phase.code(),
+            "state": self.state.as_str(),
+            "open": self.open,
+            "at_risk": self.at_risk,
+            "without_entry": self.without_entry_total(),
+            "next": next,
+            "alerts": alerts,
+        })
+    }
+}

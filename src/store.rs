@@ -1,0 +1,211 @@
+//! The ledger and mirror in a database: SQLite, or PostgreSQL for many hosts, by one SQL text. Every function works inside
+//! a transaction that its caller began and commits; none sends, asks the guard, or reads a clock.
+//!
+//! Functions take the transaction first. Those that belong to a run take its [`lease::Lease`], and refuse once another
+//! run took the school over. Windows and response files are changed only against a permit of the guard.
+
+pub mod anomalies;
+pub mod campaigns;
+pub mod db;
+pub mod demands;
+pub mod feed;
+pub mod holds;
+pub mod journal;
+pub mod lease;
+pub mod ledger;
+pub mod nights;
+mod open;
+pub mod orders;
+pub mod pupils;
+pub mod purge;
+pub mod responses;
+pub mod secrets;
+#[cfg(test)]
+pub(crate) mod test_support;
+pub(crate) mod texts;
+pub mod value;
+
+pub use crate::store::db::Tx;
+
+use crate::crash::Crash;
+use crate::domain::school::SchoolKey;
+use crate::store::db::{Access, Engine};
+use crate::store::lease::Holding;
+use std::path::PathBuf;
+
+/// The machine failed. What the guard refuses and what is wrong in a row are values, not errors.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The engine answered with an error.
+    #[error("the database cannot be used: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The tables could not be brought to today's shape.
+    #[error("the database's tables cannot be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The folder or file of an SQLite database.
+    #[error("the database file {path} cannot be prepared: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Neither `sqlite:` nor `postgres:`.
+    #[error("a database is named sqlite:/path/to/navette.db or postgres://host/name")]
+    Url,
+    /// The program is stopping, and begins no transaction any more.
+    #[error("the program is stopping")]
+    Stopped,
+    /// Another run took the school over: this one must write nothing more.
+    #[error("another run has taken over {0}: this one stops here")]
+    LeaseLost(SchoolKey),
+    /// A column holds what navette never writes.
+    #[error("the database is damaged, restore it from a backup: {0}")]
+    Damaged(&'static str),
+    /// A number already stands for another content.
+    #[error("number {number} of {school} already stands for another content")]
+    Conflict {
+        /// School.
+        school: SchoolKey,
+        /// Number.
+        number: u32,
+    },
+    /// Another process read the feed meanwhile: what was computed from the older cursor does not hold.
+    #[error("another process has read the feed of {0} meanwhile: it is read again at the next tick")]
+    FeedMoved(SchoolKey),
+    /// All numbers of a school and year are used.
+    #[error("{0} has used all its numbers of this year")]
+    NumbersUsedUp(SchoolKey),
+    /// An operation that the engine does by its own tools.
+    #[error("{0}")]
+    Elsewhere(&'static str),
+}
+
+impl StoreError {
+    /// Whether the database itself is damaged: waiting does not mend it.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Database(fault) => is_corrupt(fault),
+            Self::Migration(sqlx::migrate::MigrateError::Execute(fault)) => is_corrupt(fault),
+            Self::Migration(_)
+            | Self::File { .. }
+            | Self::Url
+            | Self::Stopped
+            | Self::LeaseLost(_)
+            | Self::Conflict { .. }
+            | Self::FeedMoved(_)
+            | Self::NumbersUsedUp(_)
+            | Self::Elsewhere(_) => false,
+        }
+    }
+}
+
+/// SQLite says `CORRUPT` or `NOTADB`; the upper bits of its codes only tell where it noticed.
+fn is_corrupt(fault: &sqlx::Error) -> bool {
+    const CORRUPT: [i64; 2] = [11, 26];
+    const PRIMARY: i64 = 0xff;
+    let sqlx::Error::Database(fault) = fault else { return false };
+    let sqlite = fault.try_downcast_ref::<sqlx::sqlite::SqliteError>();
+    let code = sqlite.and_then(|_| fault.code()).and_then(|code| code.parse::<i64>().ok());
+    code.is_some_and(|code| CORRUPT.contains(&(code & PRIMARY)))
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    engine: Engine,
+    crash: Crash,
+    holding: Holding,
+}
+
+impl Store {
+    /// Begins a transaction that reads one consistent state. Drop it before you begin to write: in memory both need the
+    /// only connection.
+    ///
+    /// # Errors
+    /// When the database cannot be used.
+    pub async fn read(&self) -> Result<Tx, StoreError> {
+        Tx::begin(&self.engine, Access::Read, self.crash.clone()).await
+    }
+
+    /// Begins a transaction that writes. Writers take turns from its first statement on.
+    ///
+    /// # Errors
+    /// When the database cannot be used.
+    pub async fn write(&self) -> Result<Tx, StoreError> {
+        Tx::begin(&self.engine, Access::Write, self.crash.clone()).await
+    }
+
+    pub(crate) const fn holding(&self) -> &Holding {
+        &self.holding
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::responses::Checked;
+    use crate::crash::{Crash, Point};
+    use crate::domain::{pupil::PupilId, time::Zone, track::Track};
+    use crate::guard::Import;
+    use crate::plan::delivery::Outcome;
+    use crate::store::test_support::{
+        arrives, demands as demanded, file, import, key, noon, permit, planned, read, response, response_head, school,
+        take,
+    };
+    use crate::store::{StoreError, campaigns, demands, feed, ledger, nights, orders, responses};
+    use std::collections::BTreeSet;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_step_may_move_between_threads() {
+        let (_folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A"), demanded(100, 1, 1, Track::SecondeGt)]).await;
+        let step = tokio::spawn(async move {
+            let lease = take(&store).await;
+            let mut tx = store.write().await?;
+            feed::states(&mut tx, school(), &BTreeSet::from([PupilId(100)])).await?;
+            let cursor = feed::cursor(&mut tx, school()).await?;
+            feed::apply(&mut tx, school(), &[], &[], &cursor, noon()).await?;
+            let snapshot = demands::snapshot(&mut tx, key(), Zone::Europe__Paris).await?;
+            demands::known(&mut tx, key()).await?;
+            campaigns::journal(&mut tx, key()).await?;
+            nights::closings(&mut tx, school()).await?;
+            let (lot, sent) = planned(1, &[(100, 1)], snapshot.cut_seq);
+            ledger::intend(&mut tx, &lease, &lot, &sent, noon()).await?;
+            ledger::record(&mut tx, &lease, key(), 1, &Outcome::Delivered, noon()).await?;
+            orders::pending(&mut tx, school()).await?;
+            tx.commit(Point::LotRecorded).await?;
+            Ok::<usize, StoreError>(snapshot.pupils.len())
+        });
+        assert_eq!(step.await.unwrap().unwrap(), 1);
+    }
+
+    /// A commit that died at its point is durable; one that did not come so far left nothing.
+    #[tokio::test]
+    async fn between_two_commits_a_crash_leaves_all_or_nothing() {
+        let crash = Crash::counting();
+        let (_folder, store) = file(crash.clone()).await;
+        import(&store, 1, vec![response(100, noon(), true)], noon()).await;
+        for (reaches_commit, expected) in [(false, 1), (true, 2)] {
+            let permit = permit(&store, Import, noon()).await;
+            let checked = Checked { apply: vec![response(101, noon(), true)], ..Checked::default() };
+            let head = response_head(2, 1);
+            crash.arm(Point::ResponsesImported, 1);
+            let run = async {
+                let mut tx = store.write().await?;
+                responses::import(&mut tx, None, permit, &head, [2; 32], &checked, noon()).await?;
+                if reaches_commit {
+                    tx.commit(Point::ResponsesImported).await?;
+                }
+                Ok::<(), StoreError>(())
+            };
+            tokio::select! {
+                done = run => assert!(done.is_ok() && !reaches_commit),
+                () = crash.died() => assert!(reaches_commit),
+            }
+            crash.disarm();
+            let mut tx = store.write().await.unwrap();
+            assert_eq!(responses::standing(&mut tx, key()).await.unwrap().len(), expected);
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The two engines behind one face: transactions that take one SQL text (`$1`, `ON CONFLICT`, integers, texts, blobs).
+//! No table is named here.
+
+use crate::crash::{Crash, Point};
+use crate::store::StoreError;
+use crate::store::value::{Row, Value};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqlitePool, Transaction};
+
+/// Rows a statement: past this, multi-row inserts gain nothing more (traps.md), and placeholders stay far below the
+/// engines' limits (32 766 on SQLite).
+pub const ROWS_A_STATEMENT: usize = 500;
+/// The advisory lock that makes PostgreSQL's writers take turns, as SQLite's do; it ends with its transaction, so that a
+/// connection pooler does no harm. The number is ours alone: `navette` in ASCII.
+const WRITERS: i64 = 0x6e_6176_6574_7465;
+
+/// Where the tables lie.
+#[derive(Clone, Debug)]
+pub(crate) enum Engine {
+    /// One connection that writes, a few that read; in memory both are the same one.
+    Sqlite {
+        /// The only connection that writes.
+        writer: SqlitePool,
+        /// Those that read.
+        readers: SqlitePool,
+    },
+    /// A server.
+    Postgres(PgPool),
+}
+
+/// A transaction. Dropped without `commit` it is rolled back.
+pub struct Tx {
+    open: Open,
+    crash: Crash,
+}
+
+enum Open {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// What a transaction may do.
+#[derive(Clone, Copy)]
+pub(crate) enum Access {
+    /// Reads one consistent state.
+    Read,
+    /// Writes; writers take turns from the first statement on, so that what was read still holds when it is acted on.
+    Write,
+}
+
+impl Tx {
+    /// Begins a transaction, in a task of its own: a caller that is dropped meanwhile must not leave a connection with a
+    /// half-begun transaction behind (crates.md).
+    pub(crate) async fn begin(engine: &Engine, access: Access, crash: Crash) -> Result<Self, StoreError> {
+        let engine = engine.clone();
+        let begun = tokio::spawn(async move { begin(&engine, access).await }).await;
+        let open = begun.map_err(|_| StoreError::Stopped)??;
+        Ok(Self { open, crash })
+    }
+
+    /// Makes what was written durable, then passes `point`.
+    ///
+    /// # Errors
+    /// When the database cannot commit.
+    pub async fn commit(self, point: Point) -> Result<(), StoreError> {
+        match self.open {
+            Open::Sqlite(open) => open.commit().await?,
+            Open::Postgres(open) => open.commit().await?,
+        }
+        self.crash.reach(point).await;
+        Ok(())
+    }
+
+    /// Runs a statement; answers how many rows it touched.
+    pub(crate) async fn execute(&mut self, sql: impl SqlSafeStr, values: Vec<Value>) -> Result<u64, StoreError> {
+        self.run(sql.into_sql_str(), values, Plan::Kept).await
+    }
+
+    /// Runs a statement; answers its rows.
+    pub(crate) async fn rows(&mut self, sql: impl SqlSafeStr, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
+        let sql = sql.into_sql_str();
+        Ok(match &mut self.open {
+            Open::Sqlite(open) => {
+                let found = bind_sqlite(sql, values).fetch_all(&mut **open).await?;
+                found.into_iter().map(Row::Sqlite).collect()
+            }
+            Open::Postgres(open) => {
+                let found = bind_postgres(sql, values).fetch_all(&mut **open).await?;
+                found.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// The first row of an answer, if there is one.
+    pub(crate) async fn row(&mut self, sql: impl SqlSafeStr, values: Vec<Value>) -> Result<Option<Row>, StoreError> {
+        Ok(self.rows(sql, values).await?.into_iter().next())
+    }
+
+    /// The only integer of an answer with exactly one row, such as a count.
+    pub(crate) async fn number(&mut self, sql: impl SqlSafeStr, values: Vec<Value>) -> Result<i64, StoreError> {
+        let row = self.row(sql, values).await?;
+        row.ok_or(StoreError::Damaged("a count has no row"))?.cells().int()
+    }
+
+    /// Runs `head VALUES (…), (…) tail` for all rows, many rows a statement.
+    pub(crate) async fn insert(&mut self, head: &str, rows: Vec<Vec<Value>>, tail: &str) -> Result<u64, StoreError> {
+        let mut touched = 0;
+        let mut rows = rows.into_iter();
+        loop {
+            let chunk: Vec<Vec<Value>> = rows.by_ref().take(ROWS_A_STATEMENT).collect();
+            let Some(columns) = chunk.first().map(Vec::len) else { return Ok(touched) };
+            let groups: Vec<String> = (0..chunk.len()).map(|row| placeholders(row * columns, columns)).collect();
+            let sql = format!("{head} VALUES {} {tail}", groups.join(","));
+            let values = chunk.into_iter().flatten().collect();
+            // The text holds our own words and placeholders only.
+            touched += self.run(AssertSqlSafe(sql).into_sql_str(), values, Plan::Once).await?;
+        }
+    }
+
+    /// Rows of `head IN (…) tail`, the list in as many statements as it takes. `fixed` are the values of `head`.
+    pub(crate) async fn rows_in<T: Copy + Into<Value>>(
+        &mut self,
+        head: &str,
+        fixed: Vec<Value>,
+        list: &[T],
+        tail: &str,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut found = Vec::new();
+        for chunk in list.chunks(ROWS_A_STATEMENT) {
+            let sql = format!("{head} IN {} {tail}", placeholders(fixed.len(), chunk.len()));
+            let values = fixed.iter().cloned().chain(chunk.iter().map(|item| (*item).into())).collect();
+            found.extend(self.rows(AssertSqlSafe(sql), values).await?);
+        }
+        Ok(found)
+    }
+
+    async fn run(&mut self, sql: SqlStr, values: Vec<Value>, plan: Plan) -> Result<u64, StoreError> {
+        let kept = matches!(plan, Plan::Kept);
+        Ok(match &mut self.open {
+            Open::Sqlite(open) => bind_sqlite(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected(),
+            Open::Postgres(open) => {
+                bind_postgres(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected()
+            }
+        })
+    }
+}
+
+/// Whether the engine keeps a statement's plan for the next time.
+#[derive(Clone, Copy)]
+enum Plan {
+    Kept,
+    Once,
+}
+
+async fn begin(engine: &Engine, access: Access) -> Result<Open, StoreError> {
+    Ok(match (engine, access) {
+        (Engine::Sqlite { readers, .. }, Access::Read) => Open::Sqlite(readers.begin_with("BEGIN").await?),
+        // IMMEDIATE: a transaction that turns from reading to writing fails at once (traps.md, code 517).
+        (Engine::Sqlite { writer, .. }, Access::Write) => Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+        (Engine::Postgres(pool), Access::Read) => {
+            Open::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
+        }
+        (Engine::Postgres(pool), Access::Write) => {
+            let mut open = pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS).execute(&mut *open).await?;
+            Open::Postgres(open)
+        }
+    })
+}
+
+/// `($5,$6,$7)` for three columns after four values.
+fn placeholders(before: usize, columns: usize) -> String {
+    let list: Vec<String> = (1..=columns).map(|column| format!("${}", before + column)).collect();
+    format!("({})", list.join(","))
+}
+
+macro_rules! binder {
+    ($name:ident, $engine:ty) => {
+        fn $name(
+            sql: SqlStr,
+            values: Vec<Value>,
+        ) -> sqlx::query::Query<'static, $engine, <$engine as sqlx::Database>::Arguments> {
+            let mut query = sqlx::query(sql);
+            for value in values {
+                query = match value {
+                    Value::Int(number) => query.bind(number),
+                    Value::Text(text) => query.bind(text),
+                    Value::Blob(bytes) => query.bind(bytes),
+                };
+            }
+            query
+        }
+    };
+}
+binder!(bind_sqlite, Sqlite);
+binder!(bind_postgres, Postgres);
+
+#[cfg(test)]
+mod tests {
+    use crate::store::test_support::memory;
+    use crate::store::value::{Value, values};
+
+    #[tokio::test]
+    async fn many_rows_go_in_by_statements_and_come_out_by_lists() {
+        let store = memory().await;
+        let mut tx = store.write().await.unwrap();
+        let rows = (0..1_201_u32).map(|id| values![format!("secret {id}"), vec![1_u8]]).collect();
+        let head = "INSERT INTO secret (name, value)";
+        assert_eq!(tx.insert(head, rows, "ON CONFLICT DO NOTHING").await.unwrap(), 1_201);
+        let names: Vec<String> = (0..1_300).map(|id| format!("secret {id}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let found = tx.rows_in("SELECT name FROM secret WHERE value = $1 AND name", values![vec![1_u8]], &names, "");
+        assert_eq!(found.await.unwrap().len(), 1_201);
+        assert_eq!(tx.insert(head, Vec::new(), "").await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn every_kind_of_value_comes_back_as_it_went() {
+        let store = memory().await;
+        let mut tx = store.write().await.unwrap();
+        let wanted = values![i64::MIN, "œ €\u{a0}'\"", vec![0_u8, 255], None::<i64>, None::<&str>, None::<&[u8]>];
+        let row = tx.row("SELECT $1, $2, $3, $4, $5, $6", wanted.clone()).await.unwrap().unwrap();
+        let mut cells = row.cells();
+        let found = vec![
+            Value::Int(cells.opt_int().unwrap()),
+            Value::Text(cells.opt_text().unwrap()),
+            Value::Blob(cells.opt_blob().unwrap()),
+            Value::Int(cells.opt_int().unwrap()),
+            Value::Text(cells.opt_text().unwrap()),
+            Value::Blob(cells.opt_blob().unwrap()),
+        ];
+        assert_eq!(found, wanted);
+    }
+}

@@ -1,0 +1,265 @@
+//! Leases: one run a school at a time, and a run that lost its school writes nothing more.
+
+use crate::crash::Point;
+use crate::domain::{school::SchoolKey, time::Timestamp};
+use crate::store::value::values;
+use crate::store::{Store, StoreError, Tx};
+use rustix::process::{Pid, test_kill_process};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Who runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Name of the host.
+    pub host: String,
+    /// Process id there.
+    pub process: u32,
+}
+
+/// Who holds a school already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBy {
+    /// Name of the host.
+    pub host: String,
+    /// Process id there.
+    pub process: u32,
+    /// Since when.
+    pub since: Timestamp,
+    /// Last sign of life.
+    pub heartbeat_at: Timestamp,
+}
+
+/// Proof that this run owns the school. Every write of the run checks its epoch against the row's.
+#[derive(Debug)]
+pub struct Lease {
+    school: SchoolKey,
+    epoch: u64,
+    holding: Holding,
+}
+
+/// The schools that runs of this process hold now: a row with our own process id and not in here was left by a process
+/// that died, as happens when a container starts again under the same number.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Holding(Arc<Mutex<BTreeMap<SchoolKey, u64>>>);
+
+impl Holding {
+    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<SchoolKey, u64>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Lease {
+    /// The school that it proves.
+    pub const fn school(&self) -> SchoolKey {
+        self.school
+    }
+
+    /// Its epoch: it rises with each taking.
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Refuses the rest of the transaction once another run took the school over.
+    pub(crate) async fn check(&self, tx: &mut Tx) -> Result<(), StoreError> {
+        let sql = "SELECT COUNT(*) FROM lease WHERE uai = $1 AND year = $2 AND epoch = $3 AND held = 1";
+        let mine = tx.number(sql, values![self.school.uai, self.school.year, self.epoch]).await?;
+        if mine == 1 { Ok(()) } else { Err(StoreError::LeaseLost(self.school)) }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.holding.change(|held| {
+            if held.get(&self.school) == Some(&self.epoch) {
+                held.remove(&self.school);
+            }
+        });
+    }
+}
+
+/// Takes the school for a run, and commits that (`Point::LeaseTaken`). It is taken over from a holder on the same host
+/// whose process is gone, and from one that gave no sign of life for longer than `stale_after_s`.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn take(
+    store: &Store,
+    school: SchoolKey,
+    holder: &Holder,
+    now: Timestamp,
+    stale_after_s: i64,
+) -> Result<Result<Lease, HeldBy>, StoreError> {
+    let mut tx = store.write().await?;
+    let sql = "SELECT epoch, held, host, process, since_ms, heartbeat_at_ms FROM lease WHERE uai = $1 AND year = $2";
+    let mut epoch = 0;
+    if let Some(row) = tx.row(sql, values![school.uai, school.year]).await? {
+        let mut cells = row.cells();
+        epoch = cells.u64()?;
+        let held = cells.flag()?;
+        let (host, process) = (cells.text()?, cells.u32()?);
+        let by = HeldBy { host, process, since: cells.at()?, heartbeat_at: cells.at()? };
+        let stale = now > by.heartbeat_at.plus_s(stale_after_s);
+        if held && !stale && !is_dead(&by, holder, school, store.holding()) {
+            return Ok(Err(by));
+        }
+    }
+    epoch += 1;
+    let sql = "INSERT INTO lease (uai, year, epoch, held, host, process, since_ms, heartbeat_at_ms) \
+         VALUES ($1, $2, $3, 1, $4, $5, $6, $6) ON CONFLICT (uai, year) DO UPDATE SET epoch = excluded.epoch, held = 1, \
+         host = excluded.host, process = excluded.process, since_ms = excluded.since_ms, \
+         heartbeat_at_ms = excluded.heartbeat_at_ms";
+    tx.execute(sql, values![school.uai, school.year, epoch, &holder.host, holder.process, now]).await?;
+    let holding = store.holding().clone();
+    holding.change(|held| held.insert(school, epoch));
+    // From here on the lease itself forgets the school when it is dropped, by a crash in the commit too.
+    let lease = Lease { school, epoch, holding };
+    tx.commit(Point::LeaseTaken).await?;
+    Ok(Ok(lease))
+}
+
+/// Gives a sign of life.
+///
+/// # Errors
+/// `LeaseLost` when another run took the school over.
+pub async fn renew(tx: &mut Tx, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
+    lease.check(tx).await?;
+    let sql = "UPDATE lease SET heartbeat_at_ms = $3 WHERE uai = $1 AND year = $2 AND heartbeat_at_ms < $3";
+    tx.execute(sql, values![lease.school.uai, lease.school.year, now]).await?;
+    Ok(())
+}
+
+/// Gives the school back. One that another run took over meanwhile is left alone.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn release(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
+    let sql = "UPDATE lease SET held = 0 WHERE uai = $1 AND year = $2 AND epoch = $3";
+    tx.execute(sql, values![lease.school.uai, lease.school.year, lease.epoch]).await?;
+    Ok(())
+}
+
+/// Who holds a school now.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn holder(tx: &mut Tx, school: SchoolKey) -> Result<Option<HeldBy>, StoreError> {
+    let sql = "SELECT host, process, since_ms, heartbeat_at_ms FROM lease WHERE uai = $1 AND year = $2 AND held = 1";
+    let row = tx.row(sql, values![school.uai, school.year]).await?;
+    row.map(|row| {
+        let mut cells = row.cells();
+        let (host, process) = (cells.text()?, cells.u32()?);
+        Ok(HeldBy { host, process, since: cells.at()?, heartbeat_at: cells.at()? })
+    })
+    .transpose()
+}
+
+fn is_dead(by: &HeldBy, holder: &Holder, school: SchoolKey, holding: &Holding) -> bool {
+    if by.host != holder.host {
+        return false;
+    }
+    if by.process == holder.process {
+        return !holding.change(|held| held.contains_key(&school));
+    }
+    let pid = i32::try_from(by.process).ok().and_then(Pid::from_raw);
+    pid.is_none_or(|pid| test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::crash::Crash;
+    use crate::store::lease::*;
+    use crate::store::test_support::{file, holder, memory, noon, other_school, school};
+    use rstest::rstest;
+
+    const STALE_S: i64 = 600;
+
+    fn other(host: &str, process: u32) -> Holder {
+        Holder { host: host.to_owned(), process }
+    }
+
+    async fn check(store: &Store, lease: &Lease) -> Result<(), StoreError> {
+        lease.check(&mut store.read().await.unwrap()).await
+    }
+
+    #[tokio::test]
+    async fn one_run_a_school_at_a_time() {
+        let store = memory().await;
+        let lease = take(&store, school(), &holder(), noon(), STALE_S).await.unwrap().unwrap();
+        let by = take(&store, school(), &holder(), noon().plus_s(60), STALE_S).await.unwrap().unwrap_err();
+        let Holder { host, process } = holder();
+        assert_eq!(by, HeldBy { host, process, since: noon(), heartbeat_at: noon() });
+        assert_eq!(current(&store).await, Some(by));
+        assert!(take(&store, other_school(), &holder(), noon(), STALE_S).await.unwrap().is_ok());
+        let mut tx = store.write().await.unwrap();
+        release(&mut tx, &lease).await.unwrap();
+        tx.commit(Point::Settled).await.unwrap();
+        assert!(matches!(check(&store, &lease).await, Err(StoreError::LeaseLost(_))), "given back is given back");
+        drop(lease);
+        let again = take(&store, school(), &holder(), noon(), STALE_S).await.unwrap().unwrap();
+        assert_eq!(again.epoch(), 2);
+    }
+
+    async fn current(store: &Store) -> Option<HeldBy> {
+        crate::store::lease::holder(&mut store.read().await.unwrap(), school()).await.unwrap()
+    }
+
+    #[rstest]
+    #[case::other_host_alive("far", 1, 0, false)]
+    #[case::other_host_at_the_limit("far", 1, STALE_S, false)]
+    #[case::other_host_silent("far", 1, STALE_S + 1, true)]
+    #[case::own_host_alive("server", std::os::unix::process::parent_id(), 0, false)]
+    #[case::own_host_dead("server", i32::MAX as u32, 0, true)]
+    #[case::own_number_of_a_process_before_us("server", std::process::id(), 0, true)]
+    #[tokio::test]
+    async fn who_is_dead_or_silent_is_taken_over(
+        #[case] host: &str,
+        #[case] process: u32,
+        #[case] after_s: i64,
+        #[case] taken_over: bool,
+    ) {
+        let (folder, store) = file(Crash::off()).await;
+        let before = {
+            // Another process has another store, and it died without a word.
+            let theirs = Store::open(&crate::store::test_support::url(&folder), Crash::off()).await.unwrap();
+            take(&theirs, school(), &other(host, process), noon(), STALE_S).await.unwrap().unwrap()
+        };
+        let now = noon().plus_s(after_s);
+        let taken = take(&store, school(), &holder(), now, STALE_S).await.unwrap();
+        assert_eq!(taken.is_ok(), taken_over);
+        assert_eq!(check(&store, &before).await.is_err(), taken_over);
+    }
+
+    #[tokio::test]
+    async fn a_sign_of_life_keeps_it_and_a_lost_one_gives_none() {
+        let store = memory().await;
+        let lease = take(&store, school(), &other("far", 1), noon(), STALE_S).await.unwrap().unwrap();
+        let mut tx = store.write().await.unwrap();
+        renew(&mut tx, &lease, noon().plus_s(STALE_S)).await.unwrap();
+        tx.commit(Point::Settled).await.unwrap();
+        let later = noon().plus_s(2 * STALE_S);
+        assert!(take(&store, school(), &holder(), later, STALE_S).await.unwrap().is_err());
+        let theirs = take(&store, school(), &holder(), later.plus_s(1), STALE_S).await.unwrap().unwrap();
+        let mut tx = store.write().await.unwrap();
+        assert!(matches!(renew(&mut tx, &lease, later).await, Err(StoreError::LeaseLost(_))));
+        release(&mut tx, &lease).await.unwrap();
+        assert!(theirs.check(&mut tx).await.is_ok(), "a lost lease gives nothing back");
+    }
+
+    #[tokio::test]
+    async fn a_crash_at_the_commit_leaves_a_lease_that_is_taken_over() {
+        let crash = Crash::counting();
+        let (_folder, store) = file(crash.clone()).await;
+        crash.arm(Point::LeaseTaken, 1);
+        let holder = holder();
+        tokio::select! {
+            _ = take(&store, school(), &holder, noon(), STALE_S) => panic!("it passed the point"),
+            () = crash.died() => (),
+        }
+        crash.disarm();
+        let again = take(&store, school(), &holder, noon(), STALE_S).await.unwrap().unwrap();
+        assert_eq!(again.epoch(), 2);
+    }
+}

@@ -1,0 +1,375 @@
+//! Opening a database: the file and its rights, connections, migrations; whether it is whole; a copy of it.
+
+use crate::crash::Crash;
+use crate::store::db::Engine;
+use crate::store::lease::Holding;
+use crate::store::{Store, StoreError};
+use sqlx::{
+    PgPool, Row as _, SqlitePool,
+    migrate::Migrator,
+    pool::PoolOptions,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use std::{
+    fs::{DirBuilder, File, OpenOptions},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+/// How long a writer waits for another process's transaction: far longer than any of ours lasts.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a task waits for its turn at a connection: longer than a busy writer may wait for another process.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Connections that read an SQLite file: the pages and the steps of a few schools at once.
+const READERS_MAX: u32 = 4;
+/// Connections to a PostgreSQL server, for the schools at once of one host (8 by default) and its pages.
+const SERVER_CONNECTIONS_MAX: u32 = 12;
+/// Rows that SQLite's driver hands over at once (traps.md: 577 k rows a second instead of 169 k).
+const ROW_BUFFER: usize = 500;
+/// Owner only: pupils are minors (domain.md).
+const FILE_MODE: u32 = 0o600;
+/// Owner only.
+const FOLDER_MODE: u32 = 0o700;
+
+/// Migrations are run, not marked as run.
+const MARKS_ONLY: bool = false;
+
+static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+
+impl Store {
+    /// Opens the database of `url` (`sqlite:PATH`, `sqlite::memory:`, `postgres://…`) and brings its tables up to date.
+    /// An SQLite file is created 0600, its folder 0700.
+    ///
+    /// # Errors
+    /// When the URL is neither, or the database cannot be prepared.
+    pub async fn open(url: &str, crash: Crash) -> Result<Self, StoreError> {
+        let engine = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            open_server(url).await?
+        } else if url == "sqlite::memory:" {
+            open_memory().await?
+        } else {
+            open_file(&file_of(url).ok_or(StoreError::Url)?).await?
+        };
+        Ok(Self { engine, crash, holding: Holding::default() })
+    }
+
+    /// What is wrong with the database's structure, a sentence each; none when it is whole. A server checks itself.
+    ///
+    /// # Errors
+    /// When it cannot even be asked.
+    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
+        let Engine::Sqlite { readers, .. } = &self.engine else { return Ok(Vec::new()) };
+        let mut faults = Vec::new();
+        for row in sqlx::query("PRAGMA integrity_check").fetch_all(readers).await? {
+            faults.push(row.try_get::<String, _>(0)?);
+        }
+        faults.retain(|fault| fault != "ok");
+        for row in sqlx::query("PRAGMA foreign_key_check").fetch_all(readers).await? {
+            faults.push(format!("a row of table {} refers to a row that is missing", row.try_get::<String, _>(0)?));
+        }
+        Ok(faults)
+    }
+
+    /// Copies an SQLite database into the new file `target`, 0600, consistent while others write.
+    ///
+    /// # Errors
+    /// `Elsewhere` for PostgreSQL, whose own tool does it; `File` when `target` exists or cannot be made.
+    pub async fn backup(&self, target: &Path) -> Result<(), StoreError> {
+        let Engine::Sqlite { writer, .. } = &self.engine else {
+            return Err(StoreError::Elsewhere("use pg_dump to copy a PostgreSQL database"));
+        };
+        OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(target).map_err(fault_at(target))?;
+        let name = target.to_string_lossy().into_owned();
+        sqlx::query("VACUUM INTO $1").bind(name).execute(writer).await?;
+        Ok(())
+    }
+
+    /// Closes all connections; an SQLite file is left without its write-ahead log.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Engine::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+/// `sqlite:PATH`, also written `sqlite://PATH`, with or without options after a question mark.
+fn file_of(url: &str) -> Option<PathBuf> {
+    let rest = url.strip_prefix("sqlite:")?;
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let path = rest.split('?').next().filter(|path| !path.is_empty())?;
+    Some(PathBuf::from(path))
+}
+
+async fn open_server(url: &str) -> Result<Engine, StoreError> {
+    let options = PgConnectOptions::from_str(url)?;
+    let pool: PgPool = PgPoolOptions::new()
+        .max_connections(SERVER_CONNECTIONS_MAX)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options)
+        .await?;
+    let mut connection = pool.acquire().await?;
+    POSTGRES.run_direct(None, &mut *connection, MARKS_ONLY).await?;
+    drop(connection);
+    Ok(Engine::Postgres(pool))
+}
+
+async fn open_memory() -> Result<Engine, StoreError> {
+    let options = connecting(SqliteConnectOptions::from_str("sqlite::memory:")?);
+    // The database lives as long as its only connection.
+    let pool = one_connection().connect_with(options).await?;
+    migrate(&pool).await?;
+    Ok(Engine::Sqlite { writer: pool.clone(), readers: pool })
+}
+
+async fn open_file(path: &Path) -> Result<Engine, StoreError> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    };
+    DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(&folder).map_err(fault_at(&folder))?;
+    OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path).map_err(fault_at(path))?;
+    // Changing to WAL and the first migration do not wait for each other as transactions do: one process at a time.
+    let turn = {
+        let folder = folder.clone();
+        let locked =
+            tokio::task::spawn_blocking(move || File::open(&folder).and_then(|file| file.lock().map(|()| file)));
+        locked.await.map_err(|_| StoreError::Stopped)?.map_err(fault_at(path))?
+    };
+    let options = connecting(SqliteConnectOptions::new().filename(path));
+    let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let writer = one_connection().connect_with(options.clone()).await?;
+    migrate(&writer).await?;
+    drop(turn);
+    let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
+    let readers = readers.connect_lazy_with(options.pragma("query_only", "on"));
+    Ok(Engine::Sqlite { writer, readers })
+}
+
+fn connecting(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    let enforced = true;
+    options.foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT).row_buffer_size(ROW_BUFFER)
+}
+
+fn one_connection() -> PoolOptions<sqlx::Sqlite> {
+    SqlitePoolOptions::new()
+        .min_connections(1)
+        .max_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+}
+
+/// All migrations that are missing, in one transaction: a crash leaves the old shape or the new one.
+async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+    let mut open = writer.begin_with("BEGIN IMMEDIATE").await?;
+    SQLITE.run_direct(None, &mut *open, MARKS_ONLY).await?;
+    open.commit().await?;
+    Ok(())
+}
+
+fn fault_at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::File { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::crash::{Crash, Point};
+    use crate::domain::time::Zone;
+    use crate::store::db::Engine;
+    use crate::store::open::*;
+    use crate::store::test_support::{arrives, dump, file, key, memory, noon, read, school, url};
+    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, responses};
+    use rstest::rstest;
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    #[rstest]
+    #[case("sqlite:/var/lib/navette.db", Some("/var/lib/navette.db"))]
+    #[case("sqlite:///var/lib/navette.db", Some("/var/lib/navette.db"))]
+    #[case("sqlite:navette.db?mode=rwc", Some("navette.db"))]
+    #[case("sqlite:", None)]
+    #[case("mysql://host/navette", None)]
+    fn a_file_is_named_by_its_url(#[case] url: &str, #[case] expected: Option<&str>) {
+        assert_eq!(file_of(url), expected.map(PathBuf::from));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_url_of_ours_is_refused() {
+        assert!(matches!(Store::open("mysql://host/navette", Crash::off()).await, Err(StoreError::Url)));
+    }
+
+    #[tokio::test]
+    async fn only_the_owner_reads_the_files() {
+        let (folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let own = folder.path().join("own");
+        assert_eq!(mode(&own), 0o700);
+        let names: Vec<PathBuf> = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert!(names.len() > 1, "the write-ahead log lies beside the database");
+        assert!(names.iter().all(|path| mode(path) == 0o600));
+    }
+
+    #[tokio::test]
+    async fn a_database_with_rows_opens_again_and_keeps_them() {
+        let (folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        let before = dump(&store).await;
+        store.close().await;
+        let again = Store::open(&url(&folder), Crash::off()).await.unwrap();
+        assert_eq!(dump(&again).await, before);
+        assert_eq!(again.integrity().await.unwrap(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn many_may_open_and_write_at_once() {
+        let (folder, first) = file(Crash::off()).await;
+        let mut tasks = Vec::new();
+        for process in 0..6 {
+            let url = url(&folder);
+            tasks.push(tokio::spawn(async move {
+                let store = Store::open(&url, Crash::off()).await.unwrap();
+                for round in 0..20 {
+                    let mut tx = store.write().await.unwrap();
+                    let before = tx.number("SELECT COUNT(*) FROM journal", Vec::new()).await.unwrap();
+                    journal::write(&mut tx, None, "test", &format!("{process} {round} {before}"), None, noon())
+                        .await
+                        .unwrap();
+                    tx.commit(Point::Settled).await.unwrap();
+                    let mut tx = store.read().await.unwrap();
+                    assert!(journal::list(&mut tx, None).await.unwrap().len() > usize::try_from(before).unwrap());
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        // Each saw all that was written before it: nobody wrote on the strength of an older state.
+        let mut tx = first.read().await.unwrap();
+        let entries = journal::list(&mut tx, None).await.unwrap();
+        let seen = entries.iter().map(|entry| entry.text.rsplit(' ').next().unwrap().parse::<usize>().unwrap());
+        assert_eq!(seen.collect::<Vec<_>>(), (0..120).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn readers_cannot_write_a_file() {
+        let (_folder, store) = file(Crash::off()).await;
+        let mut tx = store.read().await.unwrap();
+        assert!(journal::write(&mut tx, None, "test", "", None, noon()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_dropped_is_rolled_back_and_what_died_after_its_commit_stays() {
+        let crash = Crash::counting();
+        let (_folder, store) = file(crash.clone()).await;
+        let mut tx = store.write().await.unwrap();
+        feed::ensure(&mut tx, school()).await.unwrap();
+        drop(tx);
+        let mut tx = store.write().await.unwrap();
+        assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 0);
+        feed::ensure(&mut tx, school()).await.unwrap();
+        crash.arm(Point::FeedApplied, 1);
+        tokio::select! {
+            _ = tx.commit(Point::FeedApplied) => panic!("it passed the point"),
+            () = crash.died() => (),
+        }
+        crash.disarm();
+        let mut tx = store.write().await.unwrap();
+        assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn damage_is_told() {
+        let store = memory().await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
+        let Engine::Sqlite { writer, .. } = &store.engine else { panic!("not SQLite") };
+        for sql in ["PRAGMA foreign_keys = off", "INSERT INTO council VALUES ('0380001V', 2019, '3E', 'X', '3 A', 0)"] {
+            sqlx::query(sql).execute(writer).await.unwrap();
+        }
+        let faults = store.integrity().await.unwrap();
+        assert_eq!(faults, ["a row of table council refers to a row that is missing"]);
+    }
+
+    #[tokio::test]
+    async fn a_copy_holds_what_the_database_held() {
+        let (folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        let target = folder.path().join("copy.db");
+        store.backup(&target).await.unwrap();
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
+        let copy = Store::open(&format!("sqlite:{}", target.display()), Crash::off()).await.unwrap();
+        assert_eq!(dump(&copy).await, dump(&store).await);
+        assert!(matches!(store.backup(&target).await, Err(StoreError::File { .. })), "a copy replaces nothing");
+    }
+
+    /// A database as migration `version` made it, with rows in each of its tables.
+    async fn left_by(version: i64) -> SqlitePool {
+        let pool = one_connection().connect_with(connecting(SqliteConnectOptions::new())).await.unwrap();
+        let mut connection = pool.acquire().await.unwrap();
+        SQLITE.run_direct(Some(version), &mut *connection, MARKS_ONLY).await.unwrap();
+        let rows = fs::read_to_string(format!("fixtures/migrations/{version:04}.sql")).unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *connection).await.unwrap();
+        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
+        for table in sqlx::query(sql).fetch_all(&mut *connection).await.unwrap() {
+            let table: String = table.get(0);
+            let count = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+            let rows: i64 = sqlx::query(count).fetch_one(&mut *connection).await.unwrap().get(0);
+            assert!(rows > 0, "the fixture of migration {version} fills {table}");
+        }
+        drop(connection);
+        pool
+    }
+
+    #[tokio::test]
+    async fn every_migration_finds_rows_and_what_they_say_is_read_today() {
+        for migration in SQLITE.iter() {
+            let pool = left_by(migration.version).await;
+            migrate(&pool).await.unwrap();
+            let engine = Engine::Sqlite { writer: pool.clone(), readers: pool };
+            let store = Store { engine, crash: Crash::off(), holding: Holding::default() };
+            assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
+            let mut tx = store.read().await.unwrap();
+            let cursor = feed::cursor(&mut tx, school()).await.unwrap();
+            assert_eq!((cursor.epoch, cursor.seq, cursor.stopped), (2, 7, Some(feed::Stop::Hole { from: 8, to: 9 })));
+            let snapshot = demands::snapshot(&mut tx, key(), Zone::Europe__Paris).await.unwrap();
+            let versions = snapshot.pupils.iter().map(|it| it.demand.as_ref().map(|demand| demand.version));
+            assert_eq!(versions.collect::<Vec<_>>(), [Some(1), None]);
+            let facts = campaigns::journal(&mut tx, key()).await.unwrap();
+            assert_eq!((facts.windows.len(), facts.lots.len(), facts.responses.held_files), (2, 1, 1));
+            assert_eq!((facts.responses.pending_transfer, facts.responses.missing.len()), (0, 0));
+            let ledger = ledger::plan_ledger(&mut tx, key()).await.unwrap();
+            assert_eq!((ledger.next_number, ledger.cut_since_closing), (2, true));
+            assert_eq!(ledger::held(&mut tx, school()).await.unwrap().len(), 1);
+            assert_eq!(anomalies::list(&mut tx, None, true).await.unwrap().len(), 1);
+            assert_eq!(nights::list(&mut tx, school(), 9).await.unwrap().len(), 1);
+            assert_eq!(responses::held_files(&mut tx, school()).await.unwrap().len(), 1);
+            assert_eq!(demands::known(&mut tx, key()).await.unwrap().len(), 2);
+        }
+    }
+
+    #[test]
+    fn both_engines_have_the_same_migrations() {
+        let changed = [
+            (" INTEGER PRIMARY KEY", " BIGINT GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY"),
+            (" INTEGER", " BIGINT"),
+            (" BLOB", " BYTEA"),
+            ("\n) STRICT;", "\n);"),
+        ];
+        let migrations = |migrator: &Migrator| -> Vec<(i64, String)> {
+            migrator.iter().map(|it| (it.version, it.sql.as_str().to_owned())).collect()
+        };
+        let expected = migrations(&SQLITE)
+            .into_iter()
+            .map(|(version, sql)| (version, changed.iter().fold(sql, |sql, (from, to)| sql.replace(from, to))));
+        assert_eq!(expected.collect::<Vec<_>>(), migrations(&POSTGRES));
+    }
+}

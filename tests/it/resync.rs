@@ -1,0 +1,161 @@
+//! Runs by hand and by the timer, seen from outside: lots and their numbers, dry runs, exit codes, what is shown.
+
+use crate::stand::{Stand, UAI, key, row};
+use navette::{domain::pupil::PupilId, sandbox::hold};
+use std::{collections::BTreeMap, fs, path::Path};
+
+/// A school that is open, with one demand, and its calendar loaded.
+fn open() -> Stand {
+    let stand = Stand::new();
+    stand.switch(!bool::default(), -48);
+    stand.validate(1, -40);
+    assert_eq!(stand.load(&row("3 A", -48, 100, None, 200)).0, 0);
+    stand
+}
+
+fn numbers(stand: &Stand) -> Vec<(u64, u64, String)> {
+    let lots = stand.json(&["lots", "list", UAI]);
+    let lots = lots["lots"].as_array().unwrap().iter();
+    let told = lots.map(|lot| {
+        let state = lot["state"].as_str().unwrap().to_owned();
+        (lot["number"].as_u64().unwrap(), lot["demands"].as_u64().unwrap(), state)
+    });
+    told.collect()
+}
+
+#[test]
+fn a_second_run_sends_nothing_and_a_changed_choice_makes_one_new_lot() {
+    let stand = open();
+    let (exit, text) = stand.run(&["resync", UAI, "--changed"]);
+    assert_eq!(exit, 0, "{text}");
+    assert!(text.contains("lot 1 DEFINITIVE: 1 demand, 3 without entry"), "{text}");
+    stand.expect(&["resync", UAI, "--changed"], 0, &format!("{UAI}-2026: nothing"));
+    stand.validate(1, -1);
+    stand.validate(2, -1);
+    assert_eq!(stand.run(&["resync", UAI, "--changed"]).0, 0);
+    let acknowledged = "acknowledged".to_owned();
+    assert_eq!(numbers(&stand), [(1, 1, acknowledged.clone()), (2, 2, acknowledged)]);
+    assert_eq!(hold(&stand.siecle).version(key(), PupilId(1)), 2);
+    assert_eq!(stand.run(&["resync", UAI]).0, 0, "a hand that wants it gets a lot, changed or not");
+    assert_eq!(numbers(&stand).len(), 3);
+}
+
+/// Every file under a folder, with its bytes.
+fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(tree(&path));
+        } else {
+            found.insert(path.display().to_string(), fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn a_dry_run_leaves_no_trace_here_or_there() {
+    let stand = open();
+    let before = (tree(stand.folder.path()), hold(&stand.teleservice).mails().len());
+    let plan = stand.json(&["resync", UAI, "--dry-run"]);
+    assert_eq!(plan["schools"][0]["demands"][0]["plan"], "lot", "{plan}");
+    assert_eq!(plan["schools"][0]["demands"][0]["lot"]["pupils"].as_array().unwrap().len(), 1);
+    assert_eq!(stand.run(&["resync", UAI, "--reread", "--dry-run"]).0, 0);
+    assert_eq!(stand.run(&["run", "--dry-run"]).0, 0);
+    let after = (tree(stand.folder.path()), hold(&stand.teleservice).mails().len());
+    assert!(before == after, "{:?}", after.0.keys());
+    assert_eq!(hold(&stand.siecle).version(key(), PupilId(1)), -1, "nothing was sent");
+}
+
+#[test]
+fn a_dry_run_before_the_first_calendar_makes_no_database() {
+    let stand = Stand::new();
+    assert_eq!(stand.run(&["run", "--dry-run"]).0, 0);
+    assert_eq!(stand.run(&["resync", UAI, "--dry-run"]).0, 0);
+    assert!(!stand.folder.path().join("navette.db").exists());
+}
+
+#[test]
+fn reading_again_tells_what_differs_and_goes_on() {
+    let stand = open();
+    let ran = stand.run(&["resync", UAI, "--changed"]);
+    assert_eq!(ran.0, 0, "{}", ran.1);
+    stand.validate(1, -1);
+    let read = stand.json(&["resync", UAI, "--reread", "--changed"]);
+    assert_eq!(read["differences"].as_array().unwrap().len(), 1, "{read}");
+    assert_eq!((&read["differences"][0]["known"], &read["differences"][0]["read"]), (&"1".into(), &"2".into()));
+    assert_eq!(hold(&stand.siecle).version(key(), PupilId(1)), 2);
+}
+
+#[test]
+fn status_has_the_shape_of_the_page() {
+    let stand = open();
+    let status = stand.json(&["status", UAI]);
+    let school = &status["schools"][0];
+    assert_eq!(
+        (&school["uai"], &school["year"], &school["last_night"]),
+        (&UAI.into(), &2026.into(), &serde_json::Value::Null)
+    );
+    assert_eq!(school["feed"], serde_json::json!({ "seq": 6, "stopped": false }));
+    let campaign = &school["campaigns"][0];
+    assert_eq!((&campaign["state"], &campaign["open"]), (&"Open".into(), &(!bool::default()).into()));
+    assert_eq!((&campaign["without_entry"], &campaign["next"][0]["what"]), (&3.into(), &"night".into()));
+    for name in ["anomalies", "held", "in_doubt"] {
+        assert_eq!(school[name], 0, "{name}");
+    }
+}
+
+#[test]
+fn no_command_that_lists_tells_a_name() {
+    let stand = open();
+    let ran = stand.run(&["resync", UAI]);
+    assert_eq!(ran.0, 0, "{}", ran.1);
+    let pupils: Vec<String> = {
+        let teleservice = hold(&stand.teleservice);
+        let record = teleservice.record(key().school, PupilId(1)).unwrap();
+        vec![record.pupil.last_name.reveal().clone(), record.pupil.ine.as_ref().unwrap().as_str().to_owned()]
+    };
+    let asked: [&[&str]; 6] = [
+        &["status"],
+        &["lots", "list"],
+        &["lots", "show", UAI, "1"],
+        &["anomalies", "list", "--all"],
+        &["window", "show", UAI],
+        &["resync", UAI, "--dry-run"],
+    ];
+    for arguments in asked {
+        for json in [None, Some("--json")] {
+            let arguments: Vec<&str> = arguments.iter().copied().chain(json).collect();
+            let (exit, text) = stand.run(&arguments);
+            assert_eq!(exit, 0, "{arguments:?}");
+            assert!(!pupils.iter().any(|told| text.contains(told)), "{arguments:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_school_or_lot_or_plan_that_is_not_there_is_a_fault_of_usage() {
+    let stand = open();
+    let plan = "0".repeat(64);
+    let asked: [&[&str]; 8] = [
+        &["status", "0380001V"],
+        &["run", "--school", "0380001V"],
+        &["run", "--dry-run", "--school", "0380001V"],
+        &["resync", UAI, "--phase", "PROVISOIRE", "--year", "2025"],
+        &["lots", "show", UAI, "7"],
+        &["lots", "approve", UAI, "--plan", &plan],
+        &["anomalies", "settle", "7", "--reason", "seen"],
+        &["import", "nothing.xml"],
+    ];
+    for arguments in asked {
+        assert_eq!(stand.run(arguments).0, 2, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_damaged_database_needs_a_human() {
+    let stand = open();
+    fs::write(stand.folder.path().join("navette.db"), "no database at all, ".repeat(500)).unwrap();
+    assert_eq!(stand.run(&["run"]).0, 7);
+}
