@@ -26,11 +26,10 @@ pub fn demands_are_carried(world: &World, guard: &Guard) -> bool {
     !nothing_to_carry && !ready
 }
 
-/// Statement 1, after a tick: open from the deadline on only by a permitted reopening that came after it.
+/// Statement 1, after a tick: open from the deadline on only by a permitted reopening, which lasts until the end.
 pub fn may_be_open(world: &World) -> bool {
     let deadline_s = COUNCILS_S[usize::from(world.calendar)].into_iter().min().unwrap() - DAY_S;
-    let reopened_since = world.legal && world.events.last().is_some_and(|event| deadline_s <= at_s(event.at));
-    !world.open || at_s(world.now) < deadline_s || reopened_since
+    !world.open || at_s(world.now) < deadline_s || world.legal
 }
 
 /// Statement 4: whether a reopening at `at` is permitted by what navette has read.
