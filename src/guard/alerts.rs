@@ -86,34 +86,45 @@ pub struct Alert {
 }
 
 impl Facts {
-    /// The alerts at `now`.
+    /// The alerts at `now`, in the order of their codes.
     pub fn alerts(&self, now: Timestamp, watch: &Watch) -> Vec<Alert> {
+        let councils = self.alerts_before_the_councils(now, watch);
+        let rest = self.alerts_at_any_time(now, watch);
+        let raised = councils.into_iter().flatten().chain(rest.into_iter().flatten());
+        raised.map(|(code, todo)| Alert { code, todo }).collect()
+    }
+
+    fn alerts_before_the_councils(&self, now: Timestamp, watch: &Watch) -> [Option<(AlertCode, String)>; 3] {
         let uai = self.key().school.uai;
-        let code_and_todo = [
-            self.night_failed(now, watch).map(|first| {
-                let council = in_zone(first, self.zone());
+        let local = |at| in_zone(at, self.zone());
+        [
+            self.night_failed(now, watch).map(local).map(|council| {
                 let todo = format!(
                     "La dernière nuit avant le premier conseil ({council}) a échoué : lancez « navette resync {uai} » \
                      dès que les deux services répondent."
                 );
                 (AlertCode::NightFailed, todo)
             }),
-            self.receipt_late(now).map(|first| {
-                let council = in_zone(first, self.zone());
+            self.receipt_late(now).map(local).map(|council| {
                 let todo = format!(
                     "Siècle n'a pas encore rendu compte du dernier envoi et le premier conseil commence {council} : \
                      faites traiter le dépôt dans Siècle sans attendre son prochain passage."
                 );
                 (AlertCode::ReceiptLate, todo)
             }),
-            self.unreachable_near_closing(now).map(|closing| {
-                let closing = in_zone(closing, self.zone());
+            self.unreachable_near_closing(now).map(local).map(|closing| {
                 let todo = format!(
                     "Le téléservice ne répond pas alors qu'il doit être fermé {closing} : rétablissez la liaison ou \
                      fermez-le sur place."
                 );
                 (AlertCode::Unreachable, todo)
             }),
+        ]
+    }
+
+    fn alerts_at_any_time(&self, now: Timestamp, watch: &Watch) -> [Option<(AlertCode, String)>; 6] {
+        let uai = self.key().school.uai;
+        [
             self.division_lacking(now).map(|divisions| {
                 let todo = format!(
                     "Aucun conseil n'est prévu pour {} : complétez le calendrier avec « navette calendar load ».",
@@ -158,8 +169,7 @@ impl Facts {
                     .to_owned();
                 (AlertCode::SetUp, todo)
             }),
-        ];
-        code_and_todo.into_iter().flatten().map(|(code, todo)| Alert { code, todo }).collect()
+        ]
     }
 
     /// The first council that the failed night was the last to serve.

@@ -8,6 +8,8 @@ mod cli;
 mod config;
 mod crash;
 mod http;
+mod model;
+mod random;
 mod night;
 mod random;
 mod resync;

@@ -108,7 +108,13 @@ fn every_name_is_its_own() {
     assert_eq!(State::ALL.map(State::as_str), states);
     insta::assert_snapshot!(
         "labels",
-        State::ALL.map(State::label).into_iter().chain(What::ALL.map(What::label)).collect::<Vec<_>>().join("\n")
+        State::ALL
+            .map(State::label)
+            .into_iter()
+            .chain(State::ALL.map(State::rule))
+            .chain(What::ALL.map(What::label))
+            .collect::<Vec<_>>()
+            .join("\n")
     );
     let instants =
         ["opening", "closing", "deadline", "first_council", "last_council", "earliest_reopening", "reopening", "end"];
