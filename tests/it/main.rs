@@ -11,3 +11,4 @@ mod resync;
 mod schemas;
 mod stand;
 mod window;
+mod written;
