@@ -17,3 +17,4 @@ mod schemas;
 mod stand;
 mod twice;
 mod window;
+mod written;
