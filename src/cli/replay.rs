@@ -1,19 +1,19 @@
 //! `navette replay`: plays scenarios under a simulated clock.
 
 use crate::cli::{
-        Global,
-        exit::Exit,
-        output::{complain, print, print_json},
-    };
+    Global,
+    exit::Exit,
+    output::{complain, print, print_json},
+};
 use crate::crash::Point;
 use crate::replay::{
-        random::{self, Trial, shrink},
-        report::{Report, to_json},
-        scenario::Scenario,
-        stage::StageFault,
-        suite::{self, Unreadable, Verdict, Wishes},
-        write,
-    };
+    random::{self, Trial, shrink},
+    report::{Report, to_json},
+    scenario::Scenario,
+    stage::StageFault,
+    suite::{self, Unreadable, Verdict, Wishes},
+    write,
+};
 use std::{fs, path::PathBuf};
 use tokio::task::JoinSet;
 

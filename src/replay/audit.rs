@@ -5,22 +5,22 @@ pub mod contents;
 pub mod windows;
 
 use crate::domain::{
-        anomaly::{Code, Subject},
-        campaign::{Calendar, CampaignKey},
-        pupil::PupilId,
-        school::SchoolKey,
-        time::{Date, Timestamp},
-    };
+    anomaly::{Code, Subject},
+    campaign::{Calendar, CampaignKey},
+    pupil::PupilId,
+    school::SchoolKey,
+    time::{Date, Timestamp},
+};
 use crate::nights::NightOutcome;
 use crate::replay::{
-        audit::{
-            contents::Seen,
-            windows::{Class, Ill, Sight},
-        },
-        golden,
-        scenario::{Action, Scenario, Step},
-        stage::{Stage, StageFault},
-    };
+    audit::{
+        contents::Seen,
+        windows::{Class, Ill, Sight},
+    },
+    golden,
+    scenario::{Action, Scenario, Step},
+    stage::{Stage, StageFault},
+};
 use crate::run;
 use crate::sandbox::{desk::Desk, faults::Topic, hold, siecle::Office};
 use crate::store::{anomalies, campaigns, demands, feed, nights};

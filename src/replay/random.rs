@@ -6,12 +6,12 @@ pub mod worlds;
 
 use crate::domain::time::{DAY_S, HOUR_S, MINUTE_S};
 use crate::replay::{
-        audit::{Auditor, Check, Finding, windows::Ill},
-        player::{Happening, How, Player, first_instant},
-        scenario::{Action, FaultSpec, Scenario, Side, Step},
-        stage::StageFault,
-        write::word,
-    };
+    audit::{Auditor, Check, Finding, windows::Ill},
+    player::{Happening, How, Player, first_instant},
+    scenario::{Action, FaultSpec, Scenario, Side, Step},
+    stage::StageFault,
+    write::word,
+};
 use crate::sandbox::{desk::Record, faults::Topic, hold, world::Draw};
 use std::sync::{Arc, Mutex, PoisonError};
 

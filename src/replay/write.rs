@@ -1,17 +1,17 @@
 //! Writes a scenario as the `scenario.toml` that `parse.rs` reads: what a failing seed is handed over as.
 
 use crate::domain::{
-        campaign::{Calendar, Phase},
-        event::RawChoice,
-        lot::Encoding,
-        pupil::Division,
-        time::Timestamp,
-    };
+    campaign::{Calendar, Phase},
+    event::RawChoice,
+    lot::Encoding,
+    pupil::Division,
+    time::Timestamp,
+};
 use crate::guard::CalendarChange;
 use crate::replay::scenario::{
-        Action, CampaignSpec, DigestSpec, Entry, Expected, FaultSpec, Override, PupilSpec, Scenario, SchoolSpec, Side,
-        Step, Way, Who,
-    };
+    Action, CampaignSpec, DigestSpec, Entry, Expected, FaultSpec, Override, PupilSpec, Scenario, SchoolSpec, Side,
+    Step, Way, Who,
+};
 use crate::window::Hand;
 use std::collections::BTreeMap;
 use toml::{Table, Value};

@@ -2,22 +2,22 @@
 
 use crate::codec::{self, envelope::sha256};
 use crate::domain::{
-        anomaly::Code,
-        campaign::CampaignKey,
-        event::RawChoice,
-        lot::{Document, FileName},
-        pupil::PupilId,
-        school::SchoolKey,
-        time::Timestamp,
-    };
+    anomaly::Code,
+    campaign::CampaignKey,
+    event::RawChoice,
+    lot::{Document, FileName},
+    pupil::PupilId,
+    school::SchoolKey,
+    time::Timestamp,
+};
 use crate::replay::{
-        audit::{Check, Finding, windows::Sight},
-        golden::Tree,
-    };
+    audit::{Check, Finding, windows::Sight},
+    golden::Tree,
+};
 use crate::sandbox::{
-        desk::{Desk, Record},
-        siecle::{DepositState, Office},
-    };
+    desk::{Desk, Record},
+    siecle::{DepositState, Office},
+};
 use std::collections::BTreeMap;
 
 /// Contents that were seen under a name or a number.

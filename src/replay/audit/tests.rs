@@ -2,25 +2,25 @@
 
 use crate::codec;
 use crate::domain::{
-        anomaly::Code,
-        campaign::{Calendar, CampaignKey, Phase},
-        event::RawChoice,
-        lot::{Encoding, Format, Lot, LotCounts, LotHead, LotPupil},
-        order::{Motive, ResponseOrder, WindowOrder},
-        pupil::{Division, Pupil, PupilId, RepresentativeId},
-        response::{Proposal, Response, Verdicts},
-        school::{Level, SchoolKey, SchoolYear, Uai},
-        time::{DAY_S, Date, HOUR_S, MINUTE_S, Timestamp, Zone},
-        track::Track,
-    };
+    anomaly::Code,
+    campaign::{Calendar, CampaignKey, Phase},
+    event::RawChoice,
+    lot::{Encoding, Format, Lot, LotCounts, LotHead, LotPupil},
+    order::{Motive, ResponseOrder, WindowOrder},
+    pupil::{Division, Pupil, PupilId, RepresentativeId},
+    response::{Proposal, Response, Verdicts},
+    school::{Level, SchoolKey, SchoolYear, Uai},
+    time::{DAY_S, Date, HOUR_S, MINUTE_S, Timestamp, Zone},
+    track::Track,
+};
 use crate::replay::{
-        audit::{
-            Anomalous, Check, Finding, Nights, Records,
-            contents::{self, Seen},
-            windows::{Class, Ill, Sight},
-        },
-        golden::Tree,
-    };
+    audit::{
+        Anomalous, Check, Finding, Nights, Records,
+        contents::{self, Seen},
+        windows::{Class, Ill, Sight},
+    },
+    golden::Tree,
+};
 use crate::sandbox::{councils::Council, siecle::Siecle, teleservice::Teleservice, world};
 use rstest::rstest;
 use std::collections::BTreeMap;

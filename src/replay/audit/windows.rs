@@ -2,22 +2,22 @@
 
 use crate::codec;
 use crate::domain::{
-        anomaly::Code,
-        campaign::{Calendar, CampaignKey},
-        event::EventKind,
-        lot::FileName,
-        order::Motive,
-        pupil::PupilId,
-        response::RawResponse,
-        time::{DAY_S, HOUR_S, MINUTE_S, Timestamp},
-    };
+    anomaly::Code,
+    campaign::{Calendar, CampaignKey},
+    event::EventKind,
+    lot::FileName,
+    order::Motive,
+    pupil::PupilId,
+    response::RawResponse,
+    time::{DAY_S, HOUR_S, MINUTE_S, Timestamp},
+};
 use crate::replay::audit::{Check, Finding};
 use crate::sandbox::{
-        desk::{Desk, Move},
-        feed::Line,
-        orders::Obeyed,
-        siecle::{DepositState, Office},
-    };
+    desk::{Desk, Move},
+    feed::Line,
+    orders::Obeyed,
+    siecle::{DepositState, Office},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The next night has surely come by then.

@@ -2,19 +2,19 @@
 
 use crate::crash::Point;
 use crate::domain::{
-        campaign::{Calendar, Phase},
-        event::RawChoice,
-        pupil::Division,
-        school::Level,
-        time::{DAY_S, HOUR_S, MINUTE_S, Timestamp, slot_instant},
-        track::Track,
-    };
+    campaign::{Calendar, Phase},
+    event::RawChoice,
+    pupil::Division,
+    school::Level,
+    time::{DAY_S, HOUR_S, MINUTE_S, Timestamp, slot_instant},
+    track::Track,
+};
 use crate::guard::CalendarChange;
 use crate::replay::{
-        random::worlds::{World, chance, one, pupil},
-        scenario::{Action, CampaignSpec, Entry, FaultSpec, Override, PupilSpec, SchoolSpec, Side, Step, Who},
-        write::word,
-    };
+    random::worlds::{World, chance, one, pupil},
+    scenario::{Action, CampaignSpec, Entry, FaultSpec, Override, PupilSpec, SchoolSpec, Side, Step, Who},
+    write::word,
+};
 use crate::sandbox::world::Draw;
 use crate::window::Hand;
 use std::collections::BTreeMap;

@@ -2,14 +2,14 @@
 
 use crate::domain::time::DAY_S;
 use crate::replay::{
-        audit::Check,
-        parse::parse,
-        player::{How, play},
-        random::{scenario, settled, shrink::shrink, trial},
-        report::to_json,
-        scenario::{Action, Scenario, Step},
-        write::write,
-    };
+    audit::Check,
+    parse::parse,
+    player::{How, play},
+    random::{scenario, settled, shrink::shrink, trial},
+    report::to_json,
+    scenario::{Action, Scenario, Step},
+    write::write,
+};
 
 #[test]
 fn a_seed_is_one_scenario() {

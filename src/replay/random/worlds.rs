@@ -1,15 +1,15 @@
 //! Worlds of random campaigns: schools, pupils and calendars, the same for the same seed.
 
 use crate::domain::{
-        campaign::{Calendar, Phase},
-        lot::{Encoding, Format},
-        pupil::Division,
-        school::{Level, SchoolYear, Uai},
-        time::{
-            DAY_S, Date, HOUR_S, MINUTE_S, TimeOfDay, Timestamp, Zone, next_day, parse_date, parse_time_of_day,
-            slot_instant,
-        },
-    };
+    campaign::{Calendar, Phase},
+    lot::{Encoding, Format},
+    pupil::Division,
+    school::{Level, SchoolYear, Uai},
+    time::{
+        DAY_S, Date, HOUR_S, MINUTE_S, TimeOfDay, Timestamp, Zone, next_day, parse_date, parse_time_of_day,
+        slot_instant,
+    },
+};
 use crate::replay::scenario::{CampaignSpec, PupilSpec, Scenario, SchoolSpec, Way};
 use crate::sandbox::world::Draw;
 
