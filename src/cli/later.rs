@@ -6,8 +6,6 @@
 pub enum Later {
     /// `daemon`
     Daemon,
-    /// `replay --random`
-    Random,
     /// `doctor`
     Doctor,
     /// `purge`
@@ -21,7 +19,6 @@ impl Later {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Daemon => "daemon",
-            Self::Random => "replay --random",
             Self::Doctor => "doctor",
             Self::Purge => "purge",
             Self::Backup => "backup",

@@ -38,12 +38,6 @@ pub struct Args {
     /// Play each scenario once for every crash point that it reaches
     #[arg(long)]
     pub crash_everywhere: bool,
-    /// Play this many generated scenarios, and audit the four proofs after every step
-    #[arg(long, value_name = "SEEDS", conflicts_with_all = ["paths", "bless", "crash_everywhere", "points"])]
-    pub random: Option<u32>,
-    /// The first seed
-    #[arg(long, value_name = "N", requires = "random", default_value_t = 1)]
-    pub from: u64,
     /// List the names of the crash points
     #[arg(long, conflicts_with = "paths")]
     pub points: bool,
@@ -61,9 +55,6 @@ pub struct Args {
 /// When a file cannot be written.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let _span = global.start();
-    if args.random.is_some() {
-        return Err(Later::Random.into());
-    }
     if args.points {
         Point::ALL.iter().try_for_each(|point| print(&format!("{}\n", point.name())))?;
         return Ok(Exit::Done);
