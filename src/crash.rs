@@ -4,7 +4,7 @@
 //! replay it never returns, and tells the player, who then drops the run without any clean-up.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -120,7 +120,8 @@ pub type Observer = Arc<dyn Fn(Point) -> Pin<Box<dyn Future<Output = ()> + Send>
 #[derive(Default)]
 struct Plan {
     passed: BTreeMap<Point, u32>,
-    target: Option<(Point, u32)>,
+    targets: BTreeSet<(Point, u32)>,
+    deaths: Vec<(Point, u32)>,
     dead: bool,
     kills: bool,
 }
@@ -133,7 +134,7 @@ impl Crash {
 
     /// A handle that ends the process by SIGKILL when it passes `point` for the first time.
     pub fn kill_at(point: Point) -> Self {
-        Self::with(Plan { target: Some((point, 1)), kills: true, ..Plan::default() })
+        Self::with(Plan { targets: BTreeSet::from([(point, 1)]), kills: true, ..Plan::default() })
     }
 
     /// A handle for replay: it counts passages, and can be armed.
@@ -154,11 +155,12 @@ impl Crash {
         Self(Some(Arc::new(Armed { plan: Mutex::new(plan), died: Notify::new(), observer })))
     }
 
-    /// Arms the handle for the `nth` passage of `point` from now on, counted from 1; revives a dead one.
+    /// Arms the handle for the `nth` passage of `point` from now on, counted from 1, beside what it is armed for already;
+    /// revives a dead one.
     pub fn arm(&self, point: Point, nth: u32) {
         self.change(|plan| {
             let passed = plan.passed.get(&point).copied().unwrap_or_default();
-            plan.target = Some((point, passed + nth));
+            plan.targets.insert((point, passed + nth));
             plan.dead = false;
         });
     }
@@ -166,9 +168,19 @@ impl Crash {
     /// Disarms the handle and revives a dead one; counts stay.
     pub fn disarm(&self) {
         self.change(|plan| {
-            plan.target = None;
+            plan.targets.clear();
             plan.dead = false;
         });
+    }
+
+    /// Revives a dead handle, which stays armed for what it has not reached yet.
+    pub fn revive(&self) {
+        self.change(|plan| plan.dead = false);
+    }
+
+    /// Where it died, in order: the point, and which of its passages.
+    pub fn deaths(&self) -> Vec<(Point, u32)> {
+        self.0.as_ref().map(|armed| lock(&armed.plan).deaths.clone()).unwrap_or_default()
     }
 
     /// How often each point was passed.
@@ -204,7 +216,10 @@ impl Crash {
             let passed = plan.passed.entry(point).or_default();
             *passed += 1;
             let passage = *passed;
-            plan.dead |= plan.target == Some((point, passage));
+            if plan.targets.remove(&(point, passage)) {
+                plan.deaths.push((point, passage));
+                plan.dead = true;
+            }
             (plan.dead, plan.kills)
         };
         if !dies {
@@ -257,5 +272,22 @@ mod tests {
         crash.disarm();
         crash.reach(Point::FileWritten).await;
         assert_eq!(crash.passed()[&Point::FileWritten], 4);
+    }
+
+    #[tokio::test]
+    async fn a_handle_that_is_revived_dies_again_at_what_else_it_was_armed_for() {
+        let crash = Crash::counting();
+        crash.arm(Point::LotIntended, 1);
+        crash.arm(Point::LotRecorded, 1);
+        for point in [Point::LotIntended, Point::LotRecorded] {
+            tokio::select! {
+                biased;
+                () = crash.reach(point) => panic!("{} was passed", point.name()),
+                () = crash.died() => (),
+            }
+            assert_eq!(crash.deaths().last(), Some(&(point, 1)));
+            crash.revive();
+            crash.reach(point).await;
+        }
     }
 }

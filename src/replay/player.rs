@@ -60,6 +60,8 @@ pub struct Ended {
     pub stage: Stage,
     /// How often each crash point was passed before a kill could have been armed.
     pub passed_before: BTreeMap<Point, u32>,
+    /// Whether it was killed where it was to be.
+    pub killed: bool,
 }
 
 /// Plays a scenario to its last step.
@@ -146,9 +148,10 @@ impl<'s, 't> Player<'s, 't> {
     /// # Errors
     /// The store's.
     pub async fn end(self) -> Result<Ended, StageFault> {
+        let killed = self.kill_passage().is_some_and(|kill| self.stage.crash.deaths().contains(&kill));
         let Self { stage, scenario, steps, failures, passed_before, .. } = self;
         let report = summary::report(scenario, &stage, steps, failures.is_empty()).await?;
-        Ok(Ended { report, failures, stage, passed_before })
+        Ok(Ended { report, failures, stage, passed_before, killed })
     }
 
     /// The times in which the program did not run, so far.
@@ -293,7 +296,7 @@ impl<'s, 't> Player<'s, 't> {
             match played {
                 Some(played) => return Ok(played),
                 // An operator whose command died gives it again.
-                None if self.kill.is_some() => self.reopen().await?,
+                None if self.was_killed() => self.reopen().await?,
                 None => {
                     self.dead = true;
                     self.goes_down(step.at);
@@ -351,7 +354,7 @@ impl<'s, 't> Player<'s, 't> {
                 }
                 self.settled = !changed && left == self.failures_left();
             }
-            None if self.kill.is_some() => {
+            None if self.was_killed() => {
                 self.restart(now).await?;
             }
             None => {
@@ -373,10 +376,21 @@ impl<'s, 't> Player<'s, 't> {
         self.comes_up(now);
         self.reopen().await?;
         if self.scenario.daemon && self.up {
-            self.ticked = Some(now);
-            run::tick(&self.stage.ctx, &BTreeSet::new(), now).await;
+            // It may die again: a scenario's own crash still stands.
+            Box::pin(self.tick(now)).await?;
         }
         Ok(())
+    }
+
+    /// The passage, since the very beginning, at which it is to be killed.
+    fn kill_passage(&self) -> Option<(Point, u32)> {
+        let (point, passage) = self.kill?;
+        Some((point, self.passed_before.get(&point).copied().unwrap_or_default() + passage))
+    }
+
+    /// Whether it died of the kill, and not of a crash of the scenario's.
+    fn was_killed(&self) -> bool {
+        self.kill_passage().is_some_and(|kill| self.stage.crash.deaths().last() == Some(&kill))
     }
 
     /// Nothing of the dead program is left but what it committed.

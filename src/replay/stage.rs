@@ -183,7 +183,7 @@ impl Stage {
     /// # Errors
     /// When the database cannot be opened.
     pub async fn restart(&mut self) -> Result<(), StageFault> {
-        self.crash.disarm();
+        self.crash.revive();
         self.ctx.store.close().await;
         self.ctx.store = Store::open(&self.database_url, self.crash.clone()).await?;
         Ok(())

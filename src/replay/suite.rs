@@ -4,16 +4,19 @@ use crate::crash::Point;
 use crate::replay::{
     golden::{self, Tree},
     parse::parse,
-    player::{How, play},
+    player::{Ended, How, play},
     report::{Report, to_json},
     scenario::Scenario,
     stage::{Database, StageFault},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     path::{Path, PathBuf},
+    sync::Arc,
+    thread,
 };
+use tokio::{sync::Semaphore, task::JoinSet};
 
 /// The file that makes a folder a scenario.
 const SCENARIO: &str = "scenario.toml";
@@ -104,6 +107,7 @@ pub async fn one(folder: &Path, scenario: &Scenario, wishes: &Wishes) -> Result<
     let database = wishes.database.clone().map_or(Database::Default, Database::Url);
     let how = How { database, ..How::plain() };
     let ended = play(scenario, &how, &mut |_| ()).await?;
+    let kills = kills(&ended);
     let mut failures = ended.failures;
     let mut report = ended.report;
     let mut produced = golden::tree(&ended.stage.folder().join("files"))?;
@@ -112,7 +116,6 @@ pub async fn one(folder: &Path, scenario: &Scenario, wishes: &Wishes) -> Result<
     }
     produced = produced.into_iter().map(|(path, bytes)| (PathBuf::from("files").join(path), bytes)).collect();
     produced.insert(PathBuf::from(REPORT), to_json(&report).into_bytes());
-    let passages = passages(ended.stage.crash.passed(), &ended.passed_before);
     ended.stage.strike().await;
     let expected = folder.join(EXPECTED);
     if wishes.bless && failures.is_empty() {
@@ -121,7 +124,7 @@ pub async fn one(folder: &Path, scenario: &Scenario, wishes: &Wishes) -> Result<
         failures.extend(golden::differences(&golden::tree(&expected)?, &produced));
     }
     if wishes.crash_everywhere && failures.is_empty() {
-        failures.extend(crash_everywhere(scenario, &report, &passages, &how).await?);
+        failures.extend(crash_everywhere(scenario, &report, kills, &how).await?);
     }
     report.ok = failures.is_empty();
     Ok(Verdict { folder: folder.to_owned(), report, failures })
@@ -142,38 +145,61 @@ pub fn copy(tree: &Tree, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Plays the scenario once for every point that it reaches, at its first and its last passage, killing there: the end
-/// must be the same Siècle, the same téléservice and the same anomalies.
+/// Where a scenario is killed once each: every point that its calm run passed since the calendars were loaded, at the
+/// first and at the last passage; but not where the calm run died itself.
+fn kills(calm: &Ended) -> Vec<(Point, u32)> {
+    let deaths = calm.stage.crash.deaths();
+    let mut kills = Vec::new();
+    for (point, count) in calm.stage.crash.passed() {
+        let before = calm.passed_before.get(&point).copied().unwrap_or_default();
+        let ends = BTreeSet::from([1, count - before]);
+        kills.extend(ends.into_iter().filter(|nth| 0 < *nth && before < count).map(|nth| (point, nth)));
+        kills.retain(|(of, nth)| *of != point || !deaths.contains(&(point, before + nth)));
+    }
+    kills
+}
+
+/// Plays the scenario once for every kill: the end must be the same Siècle, the same téléservice and the same anomalies.
 async fn crash_everywhere(
     scenario: &Scenario,
     calm: &Report,
-    passages: &BTreeMap<Point, u32>,
+    kills: Vec<(Point, u32)>,
     how: &How,
 ) -> Result<Vec<String>, StageFault> {
-    let mut failures = Vec::new();
-    for (point, last) in passages {
-        let nths = if *last == 1 { vec![1] } else { vec![1, *last] };
-        for nth in nths {
-            let how = How { kill: Some((*point, nth)), ..how.clone() };
-            let ended = play(scenario, &how, &mut |_| ()).await?;
-            let mut said = differences(calm, &ended.report);
-            // Where it first went another way than the calm run, for whoever looks for the cause.
-            if !said.is_empty() {
-                said.extend(ended.failures);
-            }
+    let at_once = match how.database {
+        Database::Default | Database::File => thread::available_parallelism().map_or(1, usize::from),
+        // A server is emptied before each play.
+        Database::Url(_) => 1,
+    };
+    let (gate, scenario) = (Arc::new(Semaphore::new(at_once)), Arc::new(scenario.clone()));
+    let mut plays = JoinSet::new();
+    for kill in kills {
+        let (gate, scenario, how) = (Arc::clone(&gate), Arc::clone(&scenario), how.clone());
+        plays.spawn(async move {
+            // The gate is never closed, so that waiting for it can't fail.
+            let _place = gate.acquire().await;
+            let ended = play(&scenario, &How { kill: Some(kill), ..how }, &mut |_| ()).await?;
             ended.stage.strike().await;
-            let named = |what: String| format!("killed at {}, passage {nth}: {what}", point.name());
-            failures.extend(said.into_iter().map(named));
-        }
+            Ok::<_, StageFault>((kill, ended.killed, ended.report, ended.failures))
+        });
     }
-    Ok(failures)
-}
-
-/// How often a calm run passed each point, once the calendars were loaded.
-fn passages(passed: BTreeMap<Point, u32>, before: &BTreeMap<Point, u32>) -> BTreeMap<Point, u32> {
-    let since =
-        passed.into_iter().map(|(point, count)| (point, count - before.get(&point).copied().unwrap_or_default()));
-    since.filter(|(_, count)| 0 < *count).collect()
+    let mut failures = BTreeMap::new();
+    while let Some(played) = plays.join_next().await {
+        let (kill, killed, report, failed) = played.map_err(|fault| StageFault::SetUp(fault.to_string()))??;
+        let mut said = differences(calm, &report);
+        // Where it first went another way than the calm run, for whoever looks for the cause.
+        if !said.is_empty() {
+            said.extend(failed);
+        }
+        if !killed {
+            said.push("it was not passed".to_owned());
+        }
+        failures.insert(kill, said);
+    }
+    let named = |((point, nth), said): ((Point, u32), Vec<String>)| {
+        said.into_iter().map(move |what| format!("killed at {}, passage {nth}: {what}", point.name()))
+    };
+    Ok(failures.into_iter().flat_map(named).collect())
 }
 
 /// What differs between the end of a calm run and that of a killed one.
