@@ -504,7 +504,8 @@ mod tests {
         let held = held_files(&mut tx, school()).await.unwrap();
         assert_eq!(held.iter().map(|file| file.number).collect::<Vec<_>>(), [5, 6, 7]);
         let bytes = b"<x/>".to_vec();
-        assert_eq!(held[0], HeldFile { key: key(), number: 5, digest: [5; 32], name: "f.xml".to_owned(), bytes });
+        let (name, reason) = ("f.xml".to_owned(), "RESPONSES_WHILE_OPEN".to_owned());
+        assert_eq!(held[0], HeldFile { key: key(), number: 5, digest: [5; 32], name, bytes, reason });
         refuse_file(&mut tx, school(), 6, [6; 32], "ANNEE", "another year", noon()).await.unwrap();
         refuse_file(&mut tx, school(), 7, [9; 32], "NUM_ENVOI", "other digest", noon()).await.unwrap();
         tx.commit(Point::HeldRecorded).await.unwrap();

@@ -9,7 +9,6 @@ mod config;
 mod crash;
 mod http;
 mod model;
-mod random;
 mod night;
 mod random;
 mod resync;

@@ -79,9 +79,9 @@ impl Actor<'_> {
             Step::Deliver => done = orders::deliver(ctx, served, now).await.unwrap(),
             Step::Receipts => receipts::settle(ctx, served, lease, now, &mut done).await.unwrap(),
             Step::Fetch => responses::fetch(ctx, served, lease, FarSide::WELL, now, &mut done).await.unwrap(),
-            Step::TakeUp => {
-                responses::take_up(ctx, lease, responses::Held::Everything, FarSide::WELL, now, &mut done).await.unwrap()
-            }
+            Step::TakeUp => responses::take_up(ctx, lease, responses::Held::Everything, FarSide::WELL, now, &mut done)
+                .await
+                .unwrap(),
             Step::Carry => responses::carry(ctx, lease, now).await.unwrap(),
             Step::Demands => {
                 for key in nights::campaigns_by_urgency(ctx, school(), FarSide::WELL).await.unwrap() {
