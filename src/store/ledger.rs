@@ -462,6 +462,7 @@ pub async fn retry(tx: &mut Tx, school: SchoolKey, number: u32, now: Timestamp) 
 #[cfg(test)]
 mod tests {
     use crate::crash::Point;
+    use crate::domain::time::DAY_S;
     use crate::domain::{
         anomaly::{Anomaly, Subject},
         order::Motive,
@@ -667,26 +668,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_our_own_end_ends_a_campaign_and_only_once_a_lot_left_after_it() {
+    async fn a_campaign_has_ended_once_a_lot_was_cut_at_its_end_or_after() {
         let ward = Ward::new().await;
-        let mut calendar = calendar();
-        calendar.ends = Some(at("2020-06-20 18:00"));
-        load(&ward.store, calendar, at("2020-05-04 08:00")).await;
-        let opening = permit(&ward.store, Open, noon()).await;
-        let mut tx = ward.store.write().await.unwrap();
-        orders::intend_window(&mut tx, opening, Motive::Opening, BY_ITSELF, noon()).await.unwrap();
-        tx.commit(Point::OrderIntended).await.unwrap();
-        read(&ward.store, noon(), vec![switched(true, Some(1))]).await;
-        let end = permit(&ward.store, End, at("2020-06-20 18:00")).await;
-        let mut tx = ward.store.write().await.unwrap();
-        orders::intend_window(&mut tx, end, Motive::End, BY_ITSELF, noon()).await.unwrap();
-        tx.commit(Point::OrderIntended).await.unwrap();
-        read(&ward.store, noon(), vec![switched(false, Some(2))]).await;
-        assert!(!ward.ledger().await.ended, "the last lot is still to leave");
-        ward.intend(1, &[(100, 1)], 2).await.unwrap();
-        assert!(ward.ledger().await.ended);
-        read(&ward.store, noon(), vec![switched(true, None), switched(false, None)]).await;
-        assert!(!ward.ledger().await.ended);
+        // Every lot of these tests is cut at noon.
+        for (ends, expected) in [(None, false), (Some(noon().plus_s(1)), false), (Some(noon()), true)] {
+            let mut calendar = calendar();
+            calendar.opens = noon().plus_s(-20 * DAY_S);
+            calendar.closes = noon().plus_s(-10 * DAY_S);
+            calendar.councils.values_mut().for_each(|start| *start = noon().plus_s(-8 * DAY_S));
+            calendar.ends = ends;
+            load(&ward.store, calendar, noon().plus_s(-30 * DAY_S)).await;
+            let number = ward.ledger().await.next_number;
+            ward.intend(number, &[(100, 1)], 2).await.unwrap();
+            assert_eq!(ward.ledger().await.ended, expected, "{ends:?}");
+        }
     }
 
     #[tokio::test]
