@@ -184,10 +184,10 @@ impl Auditor {
         let sight = self.sight(records, key, anomalies);
         let mut found = Vec::new();
         for opening in sight.moves().iter().filter(|one| one.open) {
-            if !known.contains_key(&opening.seq) {
+            known.entry(opening.seq).or_insert_with(|| {
                 found.extend(sight.early(opening));
-                known.insert(opening.seq, sight.class(opening));
-            }
+                sight.class(opening)
+            });
         }
         if self.ticks {
             found.extend(sight.open_too_long(&known, ills, now));

@@ -462,27 +462,22 @@ pub async fn retry(tx: &mut Tx, school: SchoolKey, number: u32, now: Timestamp) 
 #[cfg(test)]
 mod tests {
     use crate::crash::Point;
-    use crate::domain::time::DAY_S;
     use crate::domain::{
         anomaly::{Anomaly, Subject},
-        order::Motive,
+        time::DAY_S,
         track::Track,
     };
-    use crate::guard::{End, Open};
     use crate::plan::thresholds::Loss;
     use crate::store::ledger::*;
     use crate::store::test_support::{
-        arrives, at, calendar, demands, key, load, memory, noon, permit, planned, read, school, switched, take,
+        arrives, calendar, demands, key, load, memory, noon, planned, read, school, switched, take,
     };
     use crate::store::{
         Store,
         lease::{self, Holder},
-        orders,
     };
     use rstest::rstest;
     use std::collections::BTreeSet;
-
-    const BY_ITSELF: bool = false;
 
     struct Ward {
         store: Store,

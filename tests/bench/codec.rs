@@ -1,10 +1,14 @@
-//! How fast the codec writes and reads, in MB/s, beside `xmllint --stream` and Python's lxml where they are installed.
-//! `cargo bench --bench codec`, with `NAVETTE_BENCH_ROWS` for other sizes than 100 000 pupils.
+//! How fast the codec writes and reads, beside `xmllint` and Python's lxml and csv in the same run, and how much memory it
+//! takes from 100 000 to 2 000 000 rows.
+//!
+//! `cargo bench --bench codec`; `NAVETTE_BENCH_ROWS` asks for other sizes than 100 000 pupils, `NAVETTE_BENCH_PYTHON` for
+//! another Python with lxml than that of `tests/run`. Digests are no part of it: SHA-256 has its own line.
 
 #![allow(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
+use comfy_table::Table;
 use navette::{
-    codec::xml,
+    codec::{csv, encoding::Charset, envelope::sha256, xml},
     domain::{
         campaign::{CampaignKey, Phase},
         demand::{Choice, Choices, Demand, Formation},
@@ -17,99 +21,246 @@ use navette::{
     },
 };
 use std::{
-    error::Error,
-    io::{self, Seek},
+    env, fs,
+    io::{self, BufReader, Write},
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
+type Done<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
 /// Pupils of one file: some 40 MB, below the limit of 64 MiB.
 const ROWS: i64 = 100_000;
+/// Rows of the largest file of each kind that stays below that limit.
+const READ_MAX: i64 = 150_000;
+/// Rows for the measures of memory.
+const MEMORY: [i64; 3] = [100_000, 500_000, 2_000_000];
 /// Each measure is taken this many times; the best one counts.
 const TIMES: usize = 5;
+/// The first argument of a child, which does one thing and tells how much memory that took at most.
+const CHILD: &str = "memory-of";
+const ZONE: Zone = Zone::Europe__Paris;
 
-fn main() -> Result<(), Box<dyn Error>> {
-    flat_memory(key_of(Phase::Provisional)?)?;
-    let rows = std::env::var("NAVETTE_BENCH_ROWS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROWS);
-    let key = key_of(Phase::Provisional)?;
-    let pupils = (0..rows).map(pupil).collect::<Result<Vec<_>, _>>()?;
-    let counts = LotCounts::of(&pupils);
-    let stamped_at = Timestamp::parse("2020-05-26T03:15:00+02:00")?;
-    let head = LotHead { key, number: 1, stamped_at, zone: Zone::Europe__Paris, counts };
-    let mut lot = Vec::new();
-    for (what, encoding) in [("demands, UTF-8", Encoding::Utf8), ("demands, ISO-8859-15", Encoding::Latin9)] {
-        lot.clear();
-        xml::demands::write(&mut lot, &head, || pupils.iter(), encoding)?;
-        let took = best(|| xml::demands::write(io::sink(), &head, || pupils.iter(), encoding).is_ok());
-        told(&format!("write {what}"), lot.len(), took);
-        let name = FileName { key, document: Document::Demands, number: 1, format: Format::Xml };
-        let took = best(|| xml::demands::read(name, lot.as_slice(), &mut |_| (), &mut |_| ()).is_ok());
-        told(&format!("read {what}"), lot.len(), took);
-    }
-    let answers = (0..rows).map(answer).collect::<Result<Vec<_>, _>>()?;
-    let head = ResponseHead { key, number: 1, stamped_at, entry_complete_at: None, responses: u32::try_from(rows)? };
-    let mut file = Vec::new();
-    xml::responses::write(&mut file, &head, Zone::Europe__Paris, answers.iter(), Encoding::Utf8)?;
-    let took =
-        best(|| xml::responses::write(io::sink(), &head, Zone::Europe__Paris, answers.iter(), Encoding::Utf8).is_ok());
-    told("write responses", file.len(), took);
-    let name = FileName { key, document: Document::Responses, number: 1, format: Format::Xml };
-    let took = best(|| xml::responses::read(name, file.as_slice(), &mut |_| (), &mut |_| ()).is_ok());
-    told("read responses", file.len(), took);
-    outside(&file)
+/// The four documents, as the peers name them.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    XmlDemands,
+    XmlResponses,
+    CsvDemands,
+    CsvResponses,
 }
 
-fn key_of(phase: Phase) -> Result<CampaignKey, Box<dyn Error>> {
-    let school = SchoolKey { uai: Uai::parse("0380001V")?, year: SchoolYear::new(2019)? };
-    Ok(CampaignKey { school, level: Level::Troisieme, phase })
-}
+impl Kind {
+    const ALL: [Self; 4] = [Self::XmlDemands, Self::XmlResponses, Self::CsvDemands, Self::CsvResponses];
 
-/// Writes 2 000 000 pupils made one by one and reads the largest file that is read, then tells the most memory used.
-fn flat_memory(key: CampaignKey) -> Result<(), Box<dyn Error>> {
-    const WRITTEN: i64 = 2_000_000;
-    const READ: i64 = 150_000;
-    let head = |rows: i64| -> Result<LotHead, Box<dyn Error>> {
-        let without_entry = u32::try_from((0..rows).filter(|nth| nth % 10 == 0).count())?;
-        let demands = u32::try_from(rows)? - without_entry;
-        let counts = LotCounts { demands, without_entry, ..LotCounts::default() };
-        let stamped_at = Timestamp::parse("2020-05-26T03:15:00+02:00")?;
-        Ok(LotHead { key, number: 1, stamped_at, zone: Zone::Europe__Paris, counts })
-    };
-    let made = |rows: i64| move || (0..rows).flat_map(|nth| pupil(nth).ok());
-    xml::demands::write(io::sink(), &head(WRITTEN)?, made(WRITTEN), Encoding::Utf8)?;
-    let mut file = tempfile::tempfile()?;
-    xml::demands::write(&mut file, &head(READ)?, made(READ), Encoding::Utf8)?;
-    file.rewind()?;
-    let name = FileName { key, document: Document::Demands, number: 1, format: Format::Xml };
-    let mut faults = 0;
-    xml::demands::read(name, io::BufReader::new(file), &mut |_| (), &mut |_| faults += 1)?;
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or("VmHWM unknown");
-    println!("{WRITTEN} pupils written, {READ} read with {faults} faults: {peak}");
-    Ok(())
-}
-
-fn outside(file: &[u8]) -> Result<(), Box<dyn Error>> {
-    let folder = tempfile::tempdir()?;
-    let (path, schema) = (folder.path().join("responses.xml"), folder.path().join("responses.xsd"));
-    std::fs::write(&path, file)?;
-    std::fs::write(&schema, xml::responses::SCHEMA)?;
-    let (path, schema) = (path.to_string_lossy().into_owned(), schema.to_string_lossy().into_owned());
-    let lxml =
-        "import sys, lxml.etree as e; s = e.XMLSchema(e.parse(sys.argv[2])); assert s.validate(e.parse(sys.argv[1]))";
-    for (what, program, arguments) in [
-        ("xmllint --stream", "xmllint", vec!["--noout", "--stream", "--schema", &schema, &path]),
-        ("Python lxml", "python3", vec!["-c", lxml, &path, &schema]),
-    ] {
-        let run =
-            || Command::new(program).args(&arguments).stderr(Stdio::null()).status().is_ok_and(|done| done.success());
-        if run() {
-            told(&format!("read responses, {what}"), file.len(), best(run));
-        } else {
-            println!("{what:<32} not installed");
+    fn file(self) -> &'static str {
+        match self {
+            Self::XmlDemands => "demands.xml",
+            Self::XmlResponses => "responses.xml",
+            Self::CsvDemands => "demands.csv",
+            Self::CsvResponses => "responses.csv",
         }
     }
+
+    /// The schema that xmllint takes.
+    fn schema(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::XmlDemands => Some(("demands.xsd", xml::demands::SCHEMA)),
+            Self::XmlResponses => Some(("responses.xsd", xml::responses::SCHEMA)),
+            Self::CsvDemands | Self::CsvResponses => None,
+        }
+    }
+
+    fn name(self) -> Done<FileName> {
+        let (document, format) = match self {
+            Self::XmlDemands => (Document::Demands, Format::Xml),
+            Self::XmlResponses => (Document::Responses, Format::Xml),
+            Self::CsvDemands => (Document::Demands, Format::Csv),
+            Self::CsvResponses => (Document::Responses, Format::Csv),
+        };
+        Ok(FileName { key: key()?, document, number: 1, format })
+    }
+
+    /// Writes the rows of a file that are made anew for each pass: nothing but the writer can take memory.
+    fn write_made(self, out: impl Write, rows: i64) -> Done {
+        let pupils = || (0..rows).flat_map(|nth| pupil(nth).ok());
+        let answers = || (0..rows).flat_map(|nth| answer(nth).ok());
+        self.write(out, rows, pupils, answers)
+    }
+
+    fn write<P, A>(self, out: impl Write, rows: i64, pupils: impl Fn() -> P, answers: impl Fn() -> A) -> Done
+    where
+        P: Iterator<Item: std::borrow::Borrow<LotPupil>>,
+        A: Iterator<Item: std::borrow::Borrow<RawResponse>>,
+    {
+        let stamped_at = Timestamp::parse("2020-05-26T03:15:00+02:00")?;
+        let without_entry = u32::try_from((0..rows).filter(|nth| nth % 10 == 0).count())?;
+        let all = u32::try_from(rows)?;
+        let counts = LotCounts { demands: all - without_entry, without_entry, ..LotCounts::default() };
+        let lot = LotHead { key: key()?, number: 1, stamped_at, zone: ZONE, counts };
+        let answered = ResponseHead { key: key()?, number: 1, stamped_at, entry_complete_at: None, responses: all };
+        match self {
+            Self::XmlDemands => xml::demands::write(out, &lot, pupils, Encoding::Utf8)?,
+            Self::XmlResponses => xml::responses::write(out, &answered, ZONE, answers(), Encoding::Utf8)?,
+            Self::CsvDemands => csv::demands::write(out, &lot, pupils(), Encoding::Utf8)?,
+            Self::CsvResponses => csv::responses::write(out, &answered, ZONE, answers(), Encoding::Utf8)?,
+        }
+        Ok(())
+    }
+
+    /// Reads a file with every check and keeps no row.
+    fn read(self, input: impl io::BufRead) -> Done {
+        let (name, mut faults) = (self.name()?, 0);
+        let report = &mut |_| faults += 1;
+        match self {
+            Self::XmlDemands => xml::demands::read(name, input, &mut |_| (), report).map(drop)?,
+            Self::XmlResponses => xml::responses::read(name, input, &mut |_| (), report).map(drop)?,
+            Self::CsvDemands => csv::demands::read(input, name, Charset::Utf8, &mut |_| (), report).map(drop)?,
+            Self::CsvResponses => csv::responses::read(input, name, Charset::Utf8, &mut |_| (), report).map(drop)?,
+        }
+        if faults == 0 { Ok(()) } else { Err(format!("{faults} faults").into()) }
+    }
+}
+
+fn main() -> Done {
+    let arguments: Vec<String> = env::args().collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [_, CHILD, what, file, rows] => child(what, file, rows.parse()?),
+        _ => {
+            let folder = tempfile::tempdir()?;
+            speeds(folder.path())?;
+            memory(folder.path())
+        }
+    }
+}
+
+/// One table: MB/s of ours, and the same of each peer with how many times ours is as fast.
+fn speeds(folder: &Path) -> Done {
+    let rows = env::var("NAVETTE_BENCH_ROWS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROWS);
+    let pupils = (0..rows).map(pupil).collect::<Done<Vec<_>>>()?;
+    let answers = (0..rows).map(answer).collect::<Done<Vec<_>>>()?;
+    let mut table = Table::new();
+    table.set_header(["MB/s, and how many times as fast", "MB", "navette", "xmllint", "xmllint --schema", "Python"]);
+    for kind in Kind::ALL {
+        let write = |out: &mut dyn Write| kind.write(out, rows, || pupils.iter(), || answers.iter());
+        let path = folder.join(kind.file());
+        let mut bytes = Vec::new();
+        write(&mut bytes)?;
+        fs::write(&path, &bytes)?;
+        let size = bytes.len();
+        let ours = speed(size, best(|| write(&mut io::sink()).is_ok()));
+        let peer = peer("write", &path);
+        table.add_row(row(&format!("write {}", kind.file()), size, ours, [None, None, peer]));
+        let ours = speed(size, best(|| kind.read(bytes.as_slice()).is_ok()));
+        let (plain, checked) = match kind.schema() {
+            None => (None, None),
+            Some((name, text)) => {
+                let schema = folder.join(name);
+                fs::write(&schema, text)?;
+                (xmllint(size, &path, None), xmllint(size, &path, Some(&schema)))
+            }
+        };
+        table.add_row(row(&format!("read {}", kind.file()), size, ours, [plain, checked, self::peer("read", &path)]));
+    }
+    let bytes = fs::read(folder.join(Kind::XmlDemands.file()))?;
+    let ours = speed(bytes.len(), best(|| sha256(&bytes) != [0; 32]));
+    table.add_row(row("SHA-256", bytes.len(), ours, [None; 3]));
+    println!("{table}");
     Ok(())
+}
+
+fn row(what: &str, bytes: usize, ours: f64, peers: [Option<f64>; 3]) -> Vec<String> {
+    let mut cells = vec![what.to_owned(), format!("{:.1}", bytes as f64 / 1e6), format!("{ours:.0}")];
+    let peer = |speed: Option<f64>| speed.map_or_else(String::new, |it| format!("{it:.0} (× {:.1})", ours / it));
+    cells.extend(peers.map(peer));
+    cells
+}
+
+/// A Python program that does the same; none where Python or lxml is missing.
+fn peer(does: &str, path: &Path) -> Option<f64> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = env::var_os("NAVETTE_BENCH_PYTHON").map_or_else(|| root.join(".venv/bin/python"), PathBuf::from);
+    let program = root.join("tests/bench/peers/exchange.py");
+    let done = Command::new(python).arg(program).arg(does).arg(path).stderr(Stdio::inherit()).output().ok()?;
+    let told = String::from_utf8(done.stdout).ok()?;
+    let (bytes, seconds) = told.trim().split_once(' ')?;
+    Some(bytes.parse::<f64>().ok()? / seconds.parse::<f64>().ok()? / 1e6)
+}
+
+/// xmllint, streaming, without and with a schema; none where it is missing.
+fn xmllint(size: usize, path: &Path, schema: Option<&Path>) -> Option<f64> {
+    let run = || {
+        let mut command = Command::new("xmllint");
+        command.args(["--noout", "--stream"]);
+        if let Some(schema) = schema {
+            command.arg("--schema").arg(schema);
+        }
+        command.arg(path).stderr(Stdio::null()).status().is_ok_and(|done| done.success())
+    };
+    run().then(|| speed(size, best(run)))
+}
+
+/// The most memory of a process of its own for each document, written from and read to nothing.
+fn memory(folder: &Path) -> Done {
+    let mut table = Table::new();
+    table.set_header(["most memory of the process", "rows", "MB of the file", "MB of memory"]);
+    for kind in Kind::ALL {
+        for rows in MEMORY {
+            table.add_row(told("write", kind, Path::new("/dev/null"), rows)?);
+        }
+        let path = folder.join(kind.file());
+        for rows in [ROWS, READ_MAX] {
+            kind.write_made(io::BufWriter::new(fs::File::create(&path)?), rows)?;
+            table.add_row(told("read", kind, &path, rows)?);
+        }
+        // Larger files are refused at 64 MiB, and reading so far takes no more.
+        kind.write_made(io::BufWriter::new(fs::File::create(&path)?), 2_000_000)?;
+        table.add_row(told("refuse", kind, &path, 2_000_000)?);
+        fs::remove_file(&path)?;
+    }
+    println!("{table}");
+    Ok(())
+}
+
+fn told(what: &str, kind: Kind, path: &Path, rows: i64) -> Done<Vec<String>> {
+    let arguments = [CHILD, what, &path.to_string_lossy(), &rows.to_string()];
+    let done = Command::new(env::current_exe()?)
+        .args(arguments)
+        .env("NAVETTE_BENCH_KIND", kind.file())
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !done.status.success() {
+        return Err(format!("{what} {} of {rows} rows failed", kind.file()).into());
+    }
+    let kib: f64 = String::from_utf8(done.stdout)?.trim().parse()?;
+    let size = fs::metadata(path)?.len() as f64 / 1e6;
+    let size = if what == "write" { String::new() } else { format!("{size:.0}") };
+    Ok(vec![format!("{what} {}", kind.file()), rows.to_string(), size, format!("{:.1}", kib * 1024.0 / 1e6)])
+}
+
+fn child(what: &str, file: &str, rows: i64) -> Done {
+    let wanted = env::var("NAVETTE_BENCH_KIND")?;
+    let kind = Kind::ALL.into_iter().find(|kind| kind.file() == wanted).ok_or("no such document")?;
+    match what {
+        "write" => kind.write_made(io::sink(), rows)?,
+        "read" => kind.read(BufReader::new(fs::File::open(file)?))?,
+        _ => {
+            let refused = kind.read(BufReader::new(fs::File::open(file)?));
+            if refused.is_ok() {
+                return Err("a file that is too large was read".into());
+            }
+        }
+    }
+    let status = fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
+    println!("{}", peak.trim().trim_end_matches(" kB"));
+    Ok(())
+}
+
+fn key() -> Done<CampaignKey> {
+    let school = SchoolKey { uai: Uai::parse("0380001V")?, year: SchoolYear::new(2019)? };
+    Ok(CampaignKey { school, level: Level::Troisieme, phase: Phase::Provisional })
 }
 
 fn best(run: impl Fn() -> bool) -> Duration {
@@ -121,12 +272,11 @@ fn best(run: impl Fn() -> bool) -> Duration {
     measures.min().unwrap_or_default()
 }
 
-fn told(what: &str, bytes: usize, took: Duration) {
-    let speed = bytes as f64 / took.as_secs_f64() / 1e6;
-    println!("{what:<32} {speed:8.1} MB/s  ({:.1} MB in {:.3} s)", bytes as f64 / 1e6, took.as_secs_f64());
+fn speed(bytes: usize, took: Duration) -> f64 {
+    bytes as f64 / took.as_secs_f64() / 1e6
 }
 
-fn pupil(nth: i64) -> Result<LotPupil, Box<dyn Error>> {
+fn pupil(nth: i64) -> Done<LotPupil> {
     let formation = Formation {
         label: "Métiers de la mécanique & carrosserie".to_owned(),
         code: Some(MefCode::parse("2472541231")?),
@@ -154,7 +304,7 @@ fn pupil(nth: i64) -> Result<LotPupil, Box<dyn Error>> {
     })
 }
 
-fn answer(nth: i64) -> Result<RawResponse, Box<dyn Error>> {
+fn answer(nth: i64) -> Done<RawResponse> {
     let opinion = |track: &str, value: OpinionValue, reason: Option<&str>| RawVerdict::Opinion {
         track: track.to_owned(),
         value,
@@ -176,11 +326,11 @@ fn answer(nth: i64) -> Result<RawResponse, Box<dyn Error>> {
     })
 }
 
-fn ine(nth: i64) -> Result<Ine, Box<dyn Error>> {
+fn ine(nth: i64) -> Done<Ine> {
     Ok(Ine::parse(&format!("{:09}AB", nth % 1_000_000_000))?)
 }
 
 /// Thirty pupils a division, in order.
-fn division(nth: i64) -> Result<Division, Box<dyn Error>> {
+fn division(nth: i64) -> Done<Division> {
     Ok(Division::parse(&format!("{:05}", nth / 30))?)
 }

@@ -22,6 +22,7 @@ use crate::domain::{
     track::{MefCode, Status, Track},
 };
 use std::{
+    borrow::Borrow,
     collections::BTreeSet,
     io::{BufRead, Write},
     ops::Range,
@@ -99,17 +100,17 @@ pub fn encode(lot: &Lot, encoding: Encoding) -> Result<Vec<u8>, WriteFault> {
 ///
 /// # Errors
 /// `Encoding` with the row whose text the encoding cannot carry, `Output` when the machine fails.
-pub fn write<'a>(
+pub fn write(
     out: impl Write,
     head: &LotHead,
-    pupils: impl IntoIterator<Item = &'a LotPupil>,
+    pupils: impl IntoIterator<Item: Borrow<LotPupil>>,
     encoding: Encoding,
 ) -> Result<(), WriteFault> {
     let mut table = Table::begin(out, encoding, &COLUMNS)?;
     let envelope = envelope_fields(head.key, head.number, head.stamped_at, head.zone);
     for pupil in pupils {
         table.codes(envelope.iter().map(String::as_str))?;
-        write_pupil(&mut table, pupil, head.zone)?;
+        write_pupil(&mut table, pupil.borrow(), head.zone)?;
         table.end_row()?;
     }
     table.end()

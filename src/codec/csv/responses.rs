@@ -18,6 +18,7 @@ use crate::domain::{
     time::{Timestamp, Zone},
 };
 use std::{
+    borrow::Borrow,
     collections::BTreeSet,
     io::{BufRead, Write},
     ops::Range,
@@ -93,17 +94,18 @@ pub fn encode(
 ///
 /// # Errors
 /// `Encoding` with the row whose text the encoding cannot carry, `Output` when the machine fails.
-pub fn write<'a>(
+pub fn write(
     out: impl Write,
     head: &ResponseHead,
     zone: Zone,
-    responses: impl IntoIterator<Item = &'a RawResponse>,
+    responses: impl IntoIterator<Item: Borrow<RawResponse>>,
     encoding: Encoding,
 ) -> Result<(), WriteFault> {
     let mut table = Table::begin(out, encoding, &COLUMNS)?;
     let envelope = envelope_fields(head.key, head.number, head.stamped_at, zone);
     let complete = head.entry_complete_at.map(|at| at.rfc3339_in(zone)).unwrap_or_default();
     for response in responses {
+        let response = response.borrow();
         let (entered_at, council) = (response.entered_at.rfc3339_in(zone), response.council.to_string());
         let version = response.demand_version.map(|version| version.to_string()).unwrap_or_default();
         for verdict in &response.verdicts {
