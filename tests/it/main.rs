@@ -12,6 +12,7 @@ mod model;
 mod night;
 mod random;
 mod resync;
+mod scenarios;
 mod schemas;
 mod stand;
 mod twice;

@@ -1,0 +1,96 @@
+//! Plays every scenario of fixtures/: on its own transport, on the other one, and minute by minute.
+
+use navette::domain::anomaly::Code;
+use navette::replay::{
+    player::{How, play},
+    report::{Report, to_json},
+    scenario::{Scenario, Way},
+    suite::{self, Wishes},
+};
+use rstest::rstest;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The scenarios are dealt out to so many tests, which run side by side.
+const HANDS: usize = 4;
+/// A scenario that plays over one transport only says so in a comment; faults of HTTP do nothing over folders.
+const ONLY: [&str; 3] = ["# only:", "lose_reply", "status ="];
+
+fn all() -> Vec<PathBuf> {
+    suite::folders(Path::new("fixtures/scenarios")).unwrap()
+}
+
+fn hand(n: usize) -> Vec<PathBuf> {
+    all().into_iter().skip(n).step_by(HANDS).collect()
+}
+
+async fn played(scenario: &Scenario, how: &How) -> Report {
+    let ended = play(scenario, how, &mut |_| ()).await.unwrap();
+    let report = ended.report;
+    ended.stage.strike().await;
+    report
+}
+
+#[test]
+fn there_are_enough_and_each_says_why() {
+    let folders = all();
+    assert!(30 <= folders.len(), "{}", folders.len());
+    for folder in folders {
+        let text = fs::read_to_string(folder.join("scenario.toml")).unwrap();
+        assert!(text.contains('#'), "{}: no comment", folder.display());
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn each_scenario_holds(#[values(0, 1, 2, 3)] n: usize) {
+    for folder in hand(n) {
+        let scenario = suite::read(&folder).unwrap();
+        let verdict = suite::one(&folder, &scenario, &Wishes::default()).await.unwrap();
+        assert!(verdict.failures.is_empty(), "{}:\n{}", folder.display(), verdict.failures.join("\n"));
+    }
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn both_transports_tell_the_same(#[values(0, 1, 2, 3)] n: usize) {
+    for folder in hand(n) {
+        let text = fs::read_to_string(folder.join("scenario.toml")).unwrap();
+        if ONLY.iter().any(|word| text.contains(word)) {
+            continue;
+        }
+        let scenario = suite::read(&folder).unwrap();
+        let over = |way| How { way: Some(way), ..How::plain() };
+        let folders = played(&scenario, &over(Way::Directory)).await;
+        let http = played(&scenario, &over(Way::Http)).await;
+        assert_eq!(to_json(&folders), to_json(&http), "{}", folder.display());
+    }
+}
+
+#[rstest]
+#[case("closing-put-off-by-503")]
+#[case("closing-read-after-the-night")]
+#[case("drift-closed-again")]
+#[tokio::test(flavor = "multi_thread")]
+async fn jumping_tells_the_same_as_every_minute(#[case] name: &str) {
+    let scenario = suite::read(&Path::new("fixtures/scenarios").join(name)).unwrap();
+    let jumping = played(&scenario, &How::plain()).await;
+    let ticking = played(&scenario, &How { every_minute: true, ..How::plain() }).await;
+    assert_eq!(to_json(&jumping), to_json(&ticking));
+}
+
+/// So that no code is forgotten: each is expected by name in some scenario.
+#[test]
+fn every_anomaly_code_is_expected_somewhere() {
+    let texts: Vec<String> =
+        all().into_iter().map(|folder| fs::read_to_string(folder.join("scenario.toml")).unwrap()).collect();
+    let unseen: BTreeSet<&str> = Code::ALL
+        .into_iter()
+        .map(Code::as_str)
+        .filter(|code| !texts.iter().any(|text| text.contains(&format!("\"{code}:"))))
+        .collect();
+    assert_eq!(unseen, BTreeSet::new());
+}
