@@ -1,5 +1,5 @@
-//! Random campaigns: generated scenarios, audited after every step. `tests/run` plays five hundred more, by the release
-//! build.
+//! Random campaigns: generated scenarios, audited after every step. `navette replay --random` plays as
+//! many more as are asked for.
 
 use navette::replay::random::{scenario, trial};
 use tokio::task::JoinSet;
