@@ -225,6 +225,26 @@ fn judged(#[case] case: Case, #[case] when: &str, #[case] expected: Judgement) {
     assert_eq!(judge(&case.facts(), at(when)), expected);
 }
 
+/// The instant of the closing belongs to what comes after it, even where no council holds a reopening back.
+#[test]
+fn at_the_closing_it_is_a_reopening() {
+    let case = responded().with(|case| {
+        case.calendar().closes = at("2020-05-29 18:05:00");
+        case.calendar().councils.clear();
+    });
+    assert_eq!(judge(&case.facts(), at("2020-05-29 18:05:00")), Judgement::Reopening);
+}
+
+#[test]
+fn what_came_after_an_event_judges_it_not() {
+    let case = planned()
+        .window(3, "2020-05-03 08:00:00", true, PERSON)
+        .window(4, "2020-05-03 08:01:00", false, guard(OrderAction::Close))
+        .window(5, "2020-05-04 08:00:00", true, guard(OrderAction::Open));
+    let judged = judgements(key(), Zone::Europe__Paris, case.calendar.as_ref(), &case.journal, FarSide::WELL);
+    assert_eq!(judged, [(3, Judgement::Refused)]);
+}
+
 #[test]
 fn without_calendar_nothing_is_known() {
     assert_eq!(judge(&without_calendar().facts(), at("2020-05-11 08:00:00")), Judgement::Refused);
