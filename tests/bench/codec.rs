@@ -6,7 +6,7 @@
 
 #![allow(clippy::print_stdout, reason = "printing is what a benchmark is for")]
 
-use comfy_table::{Table, presets};
+use comfy_table::Table;
 use navette::{
     codec::{csv, encoding::Charset, envelope::sha256, xml},
     domain::{
@@ -141,7 +141,6 @@ fn speeds(folder: &Path) -> Done {
     let pupils = (0..rows).map(pupil).collect::<Done<Vec<_>>>()?;
     let answers = (0..rows).map(answer).collect::<Done<Vec<_>>>()?;
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED);
     table.set_header(["MB/s, and how many times as fast", "MB", "navette", "xmllint", "xmllint --schema", "Python"]);
     for kind in Kind::ALL {
         let write = |out: &mut dyn Write| kind.write(out, rows, || pupils.iter(), || answers.iter());
@@ -205,7 +204,6 @@ fn xmllint(size: usize, path: &Path, schema: Option<&Path>) -> Option<f64> {
 /// The most memory of a process of its own for each document, written from and read to nothing.
 fn memory(folder: &Path) -> Done {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_FULL_CONDENSED);
     table.set_header(["most memory of the process", "rows", "MB of the file", "MB of memory"]);
     for kind in Kind::ALL {
         for rows in MEMORY {
