@@ -50,7 +50,8 @@ async fn each_scenario_holds(#[values(0, 1, 2, 3)] n: usize) {
     for folder in hand(n) {
         let scenario = suite::read(&folder).unwrap();
         let verdict = suite::one(&folder, &scenario, &Wishes::default()).await.unwrap();
-        assert!(verdict.failures.is_empty(), "{}:\n{}", folder.display(), verdict.failures.join("\n"));
+        let failures = verdict.report.failures;
+        assert!(failures.is_empty(), "{}:\n{}", folder.display(), failures.join("\n"));
     }
 }
 
