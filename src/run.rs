@@ -36,7 +36,7 @@ use crate::run::{
     context::{Context, Served},
     demands::Wish,
     outcome::{Done, Step, Summary},
-    responses::Held,
+    responses::{Carry, Held},
     step::StepError,
 };
 use crate::store::{
@@ -226,7 +226,7 @@ async fn something_waits(ctx: &Context, school: SchoolKey) -> Result<bool, StepE
         return Ok(true);
     }
     for key in campaigns::keys(&mut tx, school).await? {
-        if !held::to_carry(&mut tx, key).await?.is_empty() {
+        if held::carried_soon(&mut tx, key).await? {
             return Ok(true);
         }
     }
@@ -242,7 +242,7 @@ async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Times
     };
     receipts::settle(ctx, served, &lease, now, &mut done).await?;
     responses::take_up(ctx, &lease, Held::WaitsForClosing, far, now, &mut done).await?;
-    responses::carry(ctx, &lease, now).await?;
+    responses::carry(ctx, &lease, Carry::Soon, now).await?;
     give(ctx, served, now, &mut done).await?;
     release(ctx, &lease).await?;
     Ok(done)
@@ -314,7 +314,7 @@ async fn steps(
     // What was held comes first: it would block what is new.
     responses::take_up(ctx, lease, Held::Everything, far, now, done).await?;
     responses::fetch(ctx, served, lease, far, now, done).await?;
-    responses::carry(ctx, lease, now).await?;
+    responses::carry(ctx, lease, Carry::Everything, now).await?;
     give(ctx, served, now, done).await?;
     for key in night::campaigns_by_urgency(ctx, served.school.key, far).await? {
         if order.only.is_none_or(|only| only == key) {
