@@ -11,6 +11,7 @@ pub mod enforce;
 pub mod facts;
 pub mod feed;
 pub mod import;
+pub mod live;
 pub mod lots;
 pub mod next;
 pub mod night;
