@@ -4,18 +4,29 @@ mod health;
 
 use crate::run::{
     live::Live,
+    metrics::{self, Process},
     status::{self, of_all},
     step::StepError,
 };
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::IntoResponse,
+    routing::get,
+};
 use serde_json::Value;
+
+/// Prometheus' text format.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The pages that need no password; those for people come beside them.
 pub fn router(live: &Live) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics))
         .route("/api/status", get(api))
         .with_state(live.clone())
 }
@@ -25,6 +36,15 @@ async fn api(State(live): State<Live>) -> Result<Json<Value>, Unreadable> {
     let ctx = live.ctx();
     let now = ctx.clock.now();
     Ok(Json(status::json(&of_all(&ctx, now).await?, now)))
+}
+
+/// What Prometheus scrapes.
+async fn metrics(State(live): State<Live>) -> Result<impl IntoResponse, Unreadable> {
+    let ctx = live.ctx();
+    let now = ctx.clock.now();
+    let measured = metrics::measure(&ctx, now).await?;
+    let process = Process::Daemon(live.pulse().borrow().clone());
+    Ok(([(CONTENT_TYPE, METRICS_TYPE)], metrics::text(&measured, &process, now)))
 }
 
 /// The store could not be read; the log says why, for who may read it.
