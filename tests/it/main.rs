@@ -7,6 +7,7 @@ mod calendar;
 mod cli;
 mod config;
 mod crash;
+mod daemon;
 mod http;
 mod model;
 mod night;
