@@ -3,6 +3,7 @@
 use crate::cli::{
     Global,
     exit::Exit,
+    logging,
     output::{complain, print, print_json},
 };
 use crate::crash::Point;
@@ -54,7 +55,7 @@ pub struct Args {
 /// # Errors
 /// When a file cannot be written.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
-    let _span = global.start();
+    let _span = logging::start_of_play();
     if args.points {
         Point::ALL.iter().try_for_each(|point| print(&format!("{}\n", point.name())))?;
         return Ok(Exit::Done);
