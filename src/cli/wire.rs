@@ -191,12 +191,13 @@ fn sqlite_file(url: &str) -> Option<&Path> {
 pub async fn context(options: &Options, crash: Crash) -> anyhow::Result<Context> {
     let clock = Clock::Machine;
     let settings = settings(options)?;
-    let schools = schools(options, &clock, &crash)?;
+    let files = Files::new(crash.clone());
+    let schools = schools(options, &clock, &crash, &files)?;
     let url = database_url(&options.store)?;
     let store = Store::open(&url, crash.clone()).await?;
     Ok(Context {
         store,
-        files: Files::new(crash.clone()),
+        files,
         files_root: options.store.files.clone(),
         schools,
         settings,
@@ -263,7 +264,12 @@ fn place(link: &Link, uai: Uai) -> Place {
     }
 }
 
-fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BTreeMap<SchoolKey, Served>> {
+fn schools(
+    options: &Options,
+    clock: &Clock,
+    crash: &Crash,
+    files: &Files,
+) -> anyhow::Result<BTreeMap<SchoolKey, Served>> {
     let mut teleservices: BTreeMap<Place, Arc<Teleservice>> = BTreeMap::new();
     let mut siecles: BTreeMap<Place, Arc<Siecle>> = BTreeMap::new();
     let mut schools = BTreeMap::new();
@@ -272,14 +278,14 @@ fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BT
             entry.insert(Arc::new(match &options.teleservice {
                 Link::Http(link) => Teleservice::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("teleservice: {fault}")))?,
-                Link::Directory(path) => Teleservice::directory(folder(path.for_school(key.uai)), crash.clone()),
+                Link::Directory(path) => Teleservice::directory(folder(path.for_school(key.uai)), files.clone()),
             }));
         }
         if let Entry::Vacant(entry) = siecles.entry(place(&options.siecle.link, key.uai)) {
             entry.insert(Arc::new(match &options.siecle.link {
                 Link::Http(link) => Siecle::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("siecle: {fault}")))?,
-                Link::Directory(path) => Siecle::directory(folder(path.for_school(key.uai)), crash.clone()),
+                Link::Directory(path) => Siecle::directory(folder(path.for_school(key.uai)), files.clone()),
             }));
         }
     }
