@@ -11,7 +11,7 @@ use crate::run::{
     step::StepError,
 };
 use crate::store::{
-    Store, campaigns,
+    Store, Tx, campaigns,
     lease::{self, Lease},
     nights as ledger,
 };
@@ -25,8 +25,8 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// The store's.
-pub async fn due(ctx: &Context, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
-    let (ledger, closings) = known(ctx, served).await?;
+pub async fn due(ctx: &Context, tx: &mut Tx, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
+    let (ledger, closings) = known(tx, served).await?;
     Ok(nights::due(served.school.zone, ctx.settings.slot, &ledger, &closings, now))
 }
 
@@ -35,14 +35,13 @@ pub async fn due(ctx: &Context, served: &Served, now: Timestamp) -> Result<Optio
 /// # Errors
 /// The store's.
 pub async fn due_by_hand(ctx: &Context, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
-    let (ledger, closings) = known(ctx, served).await?;
+    let (ledger, closings) = known(&mut ctx.store.read().await?, served).await?;
     Ok(nights::due_by_hand(served.school.zone, ctx.settings.slot, &ledger, &closings, now))
 }
 
-async fn known(ctx: &Context, served: &Served) -> Result<(NightLedger, Vec<ClosingFact>), StepError> {
-    let mut tx = ctx.store.read().await?;
-    let nights = ledger::ledger(&mut tx, served.school.key).await?;
-    Ok((nights, ledger::closings(&mut tx, served.school.key).await?))
+async fn known(tx: &mut Tx, served: &Served) -> Result<(NightLedger, Vec<ClosingFact>), StepError> {
+    let nights = ledger::ledger(tx, served.school.key).await?;
+    Ok((nights, ledger::closings(tx, served.school.key).await?))
 }
 
 /// Records that a night, or its extra run after a closing, begins.
