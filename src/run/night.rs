@@ -1,7 +1,11 @@
 //! Which night is due at a school, its record, the order of its campaigns, and the heartbeat of its lease.
 
 use crate::crash::Point;
-use crate::domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp};
+use crate::domain::{
+    campaign::{Calendar, CampaignKey},
+    school::SchoolKey,
+    time::Timestamp,
+};
 use crate::guard::facts::FarSide;
 use crate::nights::{self, ClosingFact, Due, DueKind, NightLedger, NightOutcome};
 use crate::run::{
@@ -42,6 +46,16 @@ pub async fn due_by_hand(ctx: &Context, served: &Served, now: Timestamp) -> Resu
 async fn known(tx: &mut Tx, served: &Served) -> Result<(NightLedger, Vec<ClosingFact>), StepError> {
     let nights = ledger::ledger(tx, served.school.key).await?;
     Ok((nights, ledger::closings(tx, served.school.key).await?))
+}
+
+/// Whether a night was ok since the campaign's end: it read all that had happened until then.
+///
+/// # Errors
+/// The store's.
+pub async fn is_over(tx: &mut Tx, served: &Served, calendar: Option<&Calendar>) -> Result<bool, StepError> {
+    let Some(ends) = calendar.and_then(|calendar| calendar.ends) else { return Ok(false) };
+    let nights = ledger::ledger(tx, served.school.key).await?.nights;
+    Ok(nights.values().any(|night| night.outcome == Some(NightOutcome::Ok) && ends <= night.last_attempt_at))
 }
 
 /// Records that a night, or its extra run after a closing, begins.
