@@ -29,6 +29,8 @@ const READERS_MAX: u32 = 4;
 const SERVER_CONNECTIONS_MAX: u32 = 12;
 /// Rows that SQLite's driver hands over at once (traps.md: 577 k rows a second instead of 169 k).
 const ROW_BUFFER: usize = 500;
+/// Statements that a connection keeps prepared: more than we have, and the lists of many lengths (100 by default).
+const STATEMENTS_KEPT: usize = 500;
 /// Owner only: pupils are minors (domain.md).
 const FILE_MODE: u32 = 0o600;
 /// Owner only.
@@ -170,7 +172,8 @@ async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Engine
 
 fn connecting(options: SqliteConnectOptions) -> SqliteConnectOptions {
     let enforced = true;
-    options.foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT).row_buffer_size(ROW_BUFFER)
+    let options = options.foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT);
+    options.row_buffer_size(ROW_BUFFER).statement_cache_capacity(STATEMENTS_KEPT)
 }
 
 fn one_connection() -> PoolOptions<sqlx::Sqlite> {
