@@ -206,16 +206,17 @@ pub fn on_store(options: &Options, store: Store, crash: Crash) -> anyhow::Result
     Ok(of_parts(options, store, wired, crash))
 }
 
-type Parts = (Settings, BTreeMap<SchoolKey, Served>);
+type Parts = (Settings, BTreeMap<SchoolKey, Served>, Files);
 
 fn wired(options: &Options, crash: &Crash) -> anyhow::Result<Parts> {
-    Ok((settings(options)?, schools(options, &Clock::Machine, crash)?))
+    let files = Files::new(crash.clone());
+    Ok((settings(options)?, schools(options, &Clock::Machine, crash, &files)?, files))
 }
 
-fn of_parts(options: &Options, store: Store, (settings, schools): Parts, crash: Crash) -> Context {
+fn of_parts(options: &Options, store: Store, (settings, schools, files): Parts, crash: Crash) -> Context {
     Context {
         store,
-        files: Files::new(crash.clone()),
+        files,
         files_root: options.store.files.clone(),
         schools,
         settings,
@@ -291,7 +292,12 @@ fn place(link: &Link, uai: Uai) -> Place {
     }
 }
 
-fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BTreeMap<SchoolKey, Served>> {
+fn schools(
+    options: &Options,
+    clock: &Clock,
+    crash: &Crash,
+    files: &Files,
+) -> anyhow::Result<BTreeMap<SchoolKey, Served>> {
     let mut teleservices: BTreeMap<Place, Arc<Teleservice>> = BTreeMap::new();
     let mut siecles: BTreeMap<Place, Arc<Siecle>> = BTreeMap::new();
     let mut schools = BTreeMap::new();
@@ -300,14 +306,14 @@ fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BT
             entry.insert(Arc::new(match &options.teleservice {
                 Link::Http(link) => Teleservice::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("teleservice: {fault}")))?,
-                Link::Directory(path) => Teleservice::directory(folder(path.for_school(key.uai)), crash.clone()),
+                Link::Directory(path) => Teleservice::directory(folder(path.for_school(key.uai)), files.clone()),
             }));
         }
         if let Entry::Vacant(entry) = siecles.entry(place(&options.siecle.link, key.uai)) {
             entry.insert(Arc::new(match &options.siecle.link {
                 Link::Http(link) => Siecle::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("siecle: {fault}")))?,
-                Link::Directory(path) => Siecle::directory(folder(path.for_school(key.uai)), crash.clone()),
+                Link::Directory(path) => Siecle::directory(folder(path.for_school(key.uai)), files.clone()),
             }));
         }
     }
