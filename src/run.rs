@@ -42,7 +42,7 @@ use crate::run::{
     context::{Context, Served},
     demands::Wish,
     outcome::{Done, Step, Summary},
-    responses::Held,
+    responses::{Carry, Held},
     rounds::{Ended, Rounds},
     step::StepError,
 };
@@ -263,7 +263,7 @@ async fn something_waits(ctx: &Context, school: SchoolKey) -> Result<bool, StepE
         return Ok(true);
     }
     for key in campaigns::keys(&mut tx, school).await? {
-        if !held::to_carry(&mut tx, key).await?.is_empty() {
+        if held::carried_soon(&mut tx, key).await? {
             return Ok(true);
         }
     }
@@ -279,7 +279,7 @@ async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Times
     };
     receipts::settle(ctx, served, &lease, now, &mut done).await?;
     responses::take_up(ctx, &lease, Held::WaitsForClosing, far, now, &mut done).await?;
-    responses::carry(ctx, &lease, now).await?;
+    responses::carry(ctx, &lease, Carry::Soon, now).await?;
     give(ctx, served, now, &mut done).await?;
     release(ctx, &lease).await?;
     Ok(done)
@@ -356,7 +356,7 @@ async fn steps(
     responses::fetch(ctx, served, lease, far, now, done).await?;
     let fetched = ctx.clock.now();
     done.took(Step::Responses, settled, fetched);
-    responses::carry(ctx, lease, now).await?;
+    responses::carry(ctx, lease, Carry::Everything, now).await?;
     give(ctx, served, now, done).await?;
     let given = ctx.clock.now();
     done.took(Step::Orders, fetched, given);

@@ -68,6 +68,7 @@ pub async fn end(
     done: &mut Done,
     now: Timestamp,
 ) -> Result<(), StepError> {
+    // An order that the téléservice refused counts: its step was not done, and the night's retries give it again.
     let failed = !done.failures.is_empty();
     let mut tx = ctx.store.write().await?;
     match due {

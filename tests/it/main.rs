@@ -12,6 +12,7 @@ mod http;
 mod model;
 mod night;
 mod random;
+mod replay;
 mod resync;
 mod scenarios;
 mod schemas;
