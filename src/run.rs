@@ -7,6 +7,7 @@ pub mod anomalies;
 pub mod approve;
 pub mod context;
 pub mod demands;
+pub mod details;
 pub mod enforce;
 pub mod facts;
 pub mod feed;
@@ -20,6 +21,7 @@ pub mod outcome;
 pub mod preview;
 pub mod receipts;
 pub mod reference;
+pub mod report;
 pub mod reread;
 pub mod responses;
 pub mod status;
@@ -63,6 +65,7 @@ pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> 
         for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
             summary.schools.insert(served.school.key, school_tick(ctx, served, now).await);
         }
+        report::hand_over(ctx, now).await;
         return summary;
     }
     for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
@@ -85,6 +88,7 @@ pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> 
             Err(fault) => error!("A school's tick ended by a fault: {fault}"),
         }
     }
+    report::hand_over(ctx, now).await;
     summary
 }
 
@@ -99,7 +103,9 @@ pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<Ca
         let due = night::due_by_hand(ctx, served, now).await?;
         whole(ctx, served, due, Order { wish, only }, now).await
     };
-    settled(ctx, served, made).await
+    let done = settled(ctx, served, made).await;
+    report::hand_over(ctx, now).await;
+    done
 }
 
 /// What a run did, with the anomalies that were raised meanwhile, by whichever step.

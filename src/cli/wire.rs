@@ -3,8 +3,11 @@
 use crate::cli::{Global, exit::Stop, logging::RunSpan};
 use crate::clock::Clock;
 use crate::codec::nomenclature;
-use crate::config::{HttpLink, Link, Options, StoreOptions};
-use crate::crash::{Crash, Point};
+use crate::config::{
+    HttpLink, Link, MailOptions, MailTransport, Options, StoreOptions,
+    secret::{SecretFault, SecretFile},
+};
+use crate::crash::Crash;
 use crate::domain::{
     campaign::{CampaignKey, Phase},
     school::{Level, School, SchoolKey, SchoolYear, Uai},
@@ -12,12 +15,13 @@ use crate::domain::{
 };
 use crate::files::Files;
 use crate::guard::Policy;
+use crate::mail::{Post, SmtpOptions};
 use crate::plan::thresholds::Thresholds;
 use crate::run::{
     context::{Context, FarSides, Served, Settings},
-    reference::References,
+    reference::{self, References},
 };
-use crate::store::{Store, campaigns, lease::Holder, pupils, secrets};
+use crate::store::{Store, campaigns, lease::Holder, pupils};
 use crate::transport::{
     directory::DirectoryOptions,
     http::{HttpOptions, Url},
@@ -147,18 +151,11 @@ impl Desk {
     /// # Errors
     /// When the key cannot be read; the store's.
     pub async fn references(&self, trace: Trace) -> anyhow::Result<References> {
-        if let Some(file) = &self.options.log.pupil_key {
-            let key = file.read().map_err(|fault| Stop::usage(fault.to_string()))?;
-            return Ok(References::new(key.expose_secret().as_bytes()));
-        }
-        let mut tx = self.ctx.store.write().await?;
-        let key = secrets::pupil_key(&mut tx, rand::random()).await?;
         match trace {
-            Trace::Leave => tx.commit(Point::Settled).await?,
+            Trace::Leave => Ok(reference::references(&self.ctx).await?),
             // Dropped without a commit.
-            Trace::None => (),
+            Trace::None => Ok(reference::references_in(&self.ctx, &mut self.ctx.store.write().await?).await?),
         }
-        Ok(References::new(&key))
     }
 
     /// Now, by the machine's clock.
@@ -193,6 +190,9 @@ pub async fn context(options: &Options, crash: Crash) -> anyhow::Result<Context>
     let settings = settings(options)?;
     let schools = schools(options, &clock, &crash)?;
     let url = database_url(&options.store)?;
+    let mail = options.mail.as_ref().map(|mail| post(mail, &crash)).transpose()?;
+    let key = options.log.pupil_key.as_ref().map(SecretFile::read).transpose();
+    let key = key.map_err(|fault| Stop::usage(fault.to_string()))?;
     let store = Store::open(&url, crash.clone()).await?;
     Ok(Context {
         store,
@@ -203,7 +203,25 @@ pub async fn context(options: &Options, crash: Crash) -> anyhow::Result<Context>
         clock,
         holder: Holder { host: host(), process: std::process::id() },
         crash,
+        mail: mail.map(Arc::new),
+        references: key.map(|key| References::new(key.expose_secret().as_bytes())),
     })
+}
+
+/// By whom letters to the schools go.
+fn post(options: &MailOptions, crash: &Crash) -> anyhow::Result<Post> {
+    let from = &options.from;
+    let made = match &options.transport {
+        MailTransport::Directory(path) => Post::directory(from, Files::new(crash.clone()), path.clone()),
+        MailTransport::Smtp { host, port, tls, login } => {
+            let read = |(user, file): &(String, SecretFile)| Ok((user.clone(), file.read()?));
+            let login: Result<_, SecretFault> = login.as_ref().map(read).transpose();
+            let login = login.map_err(|fault| Stop::usage(fault.to_string()))?;
+            let own_name = self::host();
+            Post::smtp(from, SmtpOptions { host: host.clone(), port: *port, tls: *tls, login, own_name })
+        }
+    };
+    Ok(made.map_err(|fault| Stop::usage(format!("mail: {fault}")))?)
 }
 
 fn host() -> String {
@@ -298,7 +316,7 @@ const fn folder(path: PathBuf) -> DirectoryOptions {
 }
 
 fn http(link: &HttpLink, uai: Uai) -> anyhow::Result<HttpOptions> {
-    let wrong = |fault: crate::config::secret::SecretFault| Stop::usage(fault.to_string());
+    let wrong = |fault: SecretFault| Stop::usage(fault.to_string());
     let roots = link.roots.as_ref().map(|path| {
         fs::read(path).map_err(|fault| Stop::usage(format!("roots_file: {} cannot be read: {fault}", path.display())))
     });
