@@ -4,6 +4,8 @@
 
 mod architecture;
 mod calendar;
+#[cfg(feature = "outside")]
+mod chromium;
 mod cli;
 mod config;
 mod crash;
