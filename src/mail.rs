@@ -4,6 +4,7 @@
 pub mod letter;
 pub mod report;
 
+use crate::domain::time::Timestamp;
 use crate::files::Files;
 use crate::mail::letter::{Envelope, Letter};
 use lettre::{
@@ -17,7 +18,11 @@ use lettre::{
     },
 };
 use secrecy::{ExposeSecret, SecretString};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 /// A server that says nothing for this long has failed: a tick must not wait for it.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -51,6 +56,8 @@ pub struct SmtpOptions {
 pub struct Post {
     from: Mailbox,
     way: Way,
+    /// Nobody is contacted before: a server that keeps silent must not keep the ticks of many schools waiting.
+    rests_until_ms: AtomicI64,
 }
 
 enum Way {
@@ -120,7 +127,7 @@ impl Post {
             Some((user, password)) => server.credentials(Credentials::new(user, password.expose_secret().to_owned())),
             None => server,
         };
-        Ok(Self { from: mailbox(from)?, way: Way::Smtp(Box::new(server.build())) })
+        Ok(Self::new(mailbox(from)?, Way::Smtp(Box::new(server.build()))))
     }
 
     /// Letters from `from`, put into a folder.
@@ -128,7 +135,21 @@ impl Post {
     /// # Errors
     /// `Address` when `from` is none.
     pub fn directory(from: &str, files: Files, path: PathBuf) -> Result<Self, PostFault> {
-        Ok(Self { from: mailbox(from)?, way: Way::Directory(files, path) })
+        Ok(Self::new(mailbox(from)?, Way::Directory(files, path)))
+    }
+
+    const fn new(from: Mailbox, way: Way) -> Self {
+        Self { from, way, rests_until_ms: AtomicI64::new(i64::MIN) }
+    }
+
+    /// Whether letters wait because of what happened to another one.
+    pub fn rests(&self, now: Timestamp) -> bool {
+        now.epoch_ms() < self.rests_until_ms.load(Ordering::Relaxed)
+    }
+
+    /// Lets all letters wait.
+    pub fn rest_until(&self, at: Timestamp) {
+        self.rests_until_ms.store(at.epoch_ms(), Ordering::Relaxed);
     }
 
     /// The name of this host in Message-IDs: the sender's domain.

@@ -65,7 +65,6 @@ pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> 
         for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
             summary.schools.insert(served.school.key, school_tick(ctx, served, now).await);
         }
-        report::hand_over(ctx, now).await;
         return summary;
     }
     for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
@@ -88,13 +87,14 @@ pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> 
             Err(fault) => error!("A school's tick ended by a fault: {fault}"),
         }
     }
-    report::hand_over(ctx, now).await;
     summary
 }
 
 /// One tick of one school; an error becomes a failure of its outcome, logged once here.
 pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
-    settled(ctx, served, try_tick(ctx, served, now)).await
+    let done = settled(ctx, served, try_tick(ctx, served, now)).await;
+    report::hand_over(ctx, served, now).await;
+    done
 }
 
 /// One whole run of one school, now, by hand; counted as tonight's night only when that is due.
@@ -104,7 +104,7 @@ pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<Ca
         whole(ctx, served, due, Order { wish, only }, now).await
     };
     let done = settled(ctx, served, made).await;
-    report::hand_over(ctx, now).await;
+    report::hand_over(ctx, served, now).await;
     done
 }
 

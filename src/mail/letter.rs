@@ -55,7 +55,7 @@ pub struct Envelope<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "letter.html")]
+#[template(path = "report.html")]
 struct Page<'a> {
     subject: &'a str,
     blocks: &'a [Block],

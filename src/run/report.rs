@@ -20,7 +20,7 @@ use crate::store::{
     Tx, campaigns,
     lease::Lease,
     ledger::LotState,
-    outbox::{self, LetterState, Waiting, Written},
+    outbox::{self, LetterState, Written},
     responses::{self, FileState},
 };
 use tracing::{error, info, warn};
@@ -32,8 +32,6 @@ const FAILED_ATTEMPTS: u32 = 5;
 const RETRY_AFTER_MIN: [i64; 5] = [5, 10, 20, 40, 60];
 /// Attempts at a letter: until the next night has one of its own.
 const ATTEMPTS_MAX: u32 = 24;
-/// Letters handed over at the end of one tick: the next tick must not wait long.
-const LETTERS_A_TICK: usize = 200;
 
 /// Writes the report of a night that has just ended, when something happened or something needs a hand.
 ///
@@ -132,40 +130,22 @@ fn campaign(it: &status::CampaignStatus) -> Campaign {
     }
 }
 
-/// Hands over the letters whose attempt is due. What fails is logged, recorded and tried again, and fails nothing else.
-pub async fn hand_over(ctx: &Context, now: Timestamp) {
-    let Some(post) = &ctx.mail else { return };
-    if let Err(fault) = try_hand_over(ctx, post, now).await {
-        error!("The outbox cannot be used: {fault}");
+/// Hands over a letter to the school whose attempt is due. What fails is logged, recorded and tried again, and fails
+/// nothing else.
+pub async fn hand_over(ctx: &Context, served: &Served, now: Timestamp) {
+    let Some(post) = ctx.mail.as_ref().filter(|post| !post.rests(now)) else { return };
+    if let Err(fault) = attempt(ctx, post, served, now).await {
+        error!(school.uai = %served.school.key.uai, "The outbox cannot be used: {fault}");
     }
 }
 
-async fn try_hand_over(ctx: &Context, post: &Post, now: Timestamp) -> Result<(), StepError> {
-    let due = outbox::due(&mut ctx.store.read().await?, now).await?;
-    let own = due.into_iter().filter_map(|(school, date)| Some((ctx.schools.get(&school)?, date)));
-    for (served, date) in own.take(LETTERS_A_TICK) {
-        let found = outbox::find(&mut ctx.store.read().await?, served.school.key, date).await?;
-        if let Some(letter) = found
-            && !attempt(ctx, post, served, letter, now).await?
-        {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// One attempt: begun on record, made, ended on record. Answers whether others are worth trying.
-async fn attempt(
-    ctx: &Context,
-    post: &Post,
-    served: &Served,
-    letter: Waiting,
-    now: Timestamp,
-) -> Result<bool, StepError> {
+/// One attempt: begun on record, made, ended on record.
+async fn attempt(ctx: &Context, post: &Post, served: &Served, now: Timestamp) -> Result<(), StepError> {
+    let Some(letter) = outbox::due(&mut ctx.store.read().await?, served.school.key, now).await? else { return Ok(()) };
     let uai = letter.school.uai;
     let mut tx = ctx.store.write().await?;
     if !outbox::begin(&mut tx, &letter, now.plus_s(wait_s(letter.attempts))).await? {
-        return Ok(true);
+        return Ok(());
     }
     tx.commit(Point::NightRecorded).await?;
     let Written { message_id, subject, text, html } = &letter.written;
@@ -191,7 +171,10 @@ async fn attempt(
         None => info!(school.uai = %uai, "Handed over the report of {} to {uai}", letter.date),
         Some(why) => warn!(school.uai = %uai, "Could not hand over the report of {} to {uai}: {why}", letter.date),
     }
-    Ok(sent.err().is_none_or(|fault| !fault.concerns_all()))
+    if sent.is_err_and(|fault| fault.concerns_all()) {
+        post.rest_until(now.plus_s(wait_s(0)));
+    }
+    Ok(())
 }
 
 fn wait_s(attempts: u32) -> i64 {

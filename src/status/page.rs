@@ -30,8 +30,8 @@ use secrecy::SecretString;
 
 /// A page reloads itself: its numbers are never older than a tick.
 const RELOAD_S: &str = "60";
-const STYLE: &str = include_str!("style.css");
-const ICON: &str = include_str!("icon.svg");
+const STYLE: &str = include_str!("page/style.css");
+const ICON: &str = include_str!("page/icon.svg");
 
 /// What the pages work with.
 #[derive(Clone)]

@@ -96,33 +96,17 @@ pub async fn has(tx: &mut Tx, school: SchoolKey, date: Date) -> Result<bool, Sto
     Ok(0 < tx.number(sql, values![school.uai, school.year, date]).await?)
 }
 
-/// Letters whose attempt is due, those that wait longest first.
+/// The oldest letter to a school whose attempt is due.
 ///
 /// # Errors
 /// When the database cannot be used.
-pub async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<(SchoolKey, Date)>, StoreError> {
-    let sql = "SELECT uai, year, date FROM outbox WHERE state = 'waiting' AND next_attempt_at_ms <= $1 \
-         ORDER BY next_attempt_at_ms, uai, year";
-    let rows = tx.rows(sql, values![now]).await?;
-    rows.iter()
-        .map(|row| {
-            let mut cells = row.cells();
-            Ok((cells.school()?, cells.date()?))
-        })
-        .collect()
-}
-
-/// The letter of a night, while it waits.
-///
-/// # Errors
-/// When the database cannot be used.
-pub async fn find(tx: &mut Tx, school: SchoolKey, date: Date) -> Result<Option<Waiting>, StoreError> {
-    let sql = "SELECT message_id, subject, text, html, written_at_ms, attempts FROM outbox \
-         WHERE uai = $1 AND year = $2 AND date = $3 AND state = 'waiting'";
-    let row = tx.row(sql, values![school.uai, school.year, date]).await?;
+pub async fn due(tx: &mut Tx, school: SchoolKey, now: Timestamp) -> Result<Option<Waiting>, StoreError> {
+    let sql = "SELECT date, message_id, subject, text, html, written_at_ms, attempts FROM outbox \
+         WHERE uai = $1 AND year = $2 AND state = 'waiting' AND next_attempt_at_ms <= $3 ORDER BY date LIMIT 1";
+    let row = tx.row(sql, values![school.uai, school.year, now]).await?;
     row.map(|row| {
         let mut cells = row.cells();
-        let (message_id, subject) = (cells.text()?, cells.text()?);
+        let (date, message_id, subject) = (cells.date()?, cells.text()?, cells.text()?);
         let written = Written { message_id, subject, text: cells.text()?, html: cells.text()? };
         Ok(Waiting { school, date, written, written_at: cells.at()?, attempts: cells.u32()? })
     })
@@ -200,7 +184,7 @@ mod tests {
     }
 
     async fn letter_of(tx: &mut Tx) -> Waiting {
-        find(tx, school(), tonight()).await.unwrap().unwrap()
+        due(tx, school(), noon()).await.unwrap().unwrap()
     }
 
     async fn latest_of(store: &Store) -> (LetterState, u32, Option<String>) {
@@ -213,16 +197,14 @@ mod tests {
         let store = store_with_a_letter().await;
         let mut tx = store.write().await.unwrap();
         assert!(has(&mut tx, school(), tonight()).await.unwrap());
-        assert_eq!(due(&mut tx, noon().plus_s(-1)).await.unwrap(), []);
-        assert_eq!(due(&mut tx, noon()).await.unwrap(), [(school(), tonight())]);
+        assert_eq!(due(&mut tx, school(), noon().plus_s(-1)).await.unwrap(), None);
         let letter = letter_of(&mut tx).await;
         assert_eq!((letter.written.text.as_str(), letter.written_at, letter.attempts), ("first", noon(), 0));
         let later = noon().plus_s(300);
         assert!(begin(&mut tx, &letter, later).await.unwrap());
         assert!(!begin(&mut tx, &letter, later).await.unwrap(), "another process has it");
-        assert_eq!(due(&mut tx, noon()).await.unwrap(), []);
-        assert_eq!(due(&mut tx, later).await.unwrap(), [(school(), tonight())]);
-        let again = letter_of(&mut tx).await;
+        assert_eq!(due(&mut tx, school(), noon()).await.unwrap(), None);
+        let again = due(&mut tx, school(), later).await.unwrap().unwrap();
         assert_eq!((&again.written, again.attempts), (&letter.written, 1), "the same letter after a crash");
     }
 
@@ -253,7 +235,7 @@ mod tests {
         let store = store_with_a_letter().await;
         let mut tx = store.write().await.unwrap();
         purge::year(&mut tx, school().year, noon()).await.unwrap();
-        assert_eq!(due(&mut tx, noon()).await.unwrap(), []);
+        assert_eq!(due(&mut tx, school(), noon()).await.unwrap(), None);
         tx.commit(Point::Settled).await.unwrap();
         assert_eq!(latest_of(&store).await, (LetterState::GivenUp, 0, None));
     }

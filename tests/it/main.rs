@@ -19,6 +19,8 @@ mod scenarios;
 mod schemas;
 mod smtp;
 mod stand;
+#[cfg(feature = "outside")]
+mod status;
 mod twice;
 mod window;
 mod written;

@@ -159,7 +159,7 @@ fn what_a_server_never_takes_is_given_up() {
     let letter = night.wait(async {
         run::tick(&ctx, &BTreeSet::new(), clock.now()).await;
         for hour in 0..40 {
-            run::report::hand_over(&ctx, clock.now().plus_s(hour * 60 * MINUTE_S)).await;
+            run::report::hand_over(&ctx, &ctx.schools[&school()], clock.now().plus_s(hour * 60 * MINUTE_S)).await;
         }
         status::of_school(&ctx, &ctx.schools[&school()], clock.now()).await.unwrap().letter.unwrap()
     });

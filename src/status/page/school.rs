@@ -4,7 +4,6 @@ use crate::check::sentences;
 use crate::domain::time::{Timestamp, Zone, french, french_day};
 use crate::guard::{Facts, State, sentences::AT_RISK};
 use crate::mail::report::{Standing, counted, title};
-use crate::nights::NightOutcome;
 use crate::run::{
     details::Details,
     status::{CampaignStatus, instant_label},
@@ -116,8 +115,8 @@ fn todo(details: &Details, standing: &Standing) -> Vec<String> {
     let mut todo = standing.todo();
     if let Some(letter) = details.status.undelivered() {
         todo.push(format!(
-            "Le compte rendu de la nuit du {} n'est pas parti ({} essais) : vérifiez [mail] et l'adresse de \
-             l'établissement, puis « navette doctor ».",
+            "Le compte rendu de la nuit du {} n'est pas parti ({} essais) : vérifiez dans la configuration [mail] \
+             et l'adresse de l'établissement.",
             french_day(letter.date),
             letter.attempts
         ));
@@ -151,8 +150,10 @@ fn campaign(it: &CampaignStatus, facts: &Facts, zone: Zone, now: Timestamp) -> C
 
 /// The colour of a state; its words say the same.
 const fn class(it: &CampaignStatus) -> &'static str {
+    if it.at_risk {
+        return "risk";
+    }
     match it.state {
-        _ if it.at_risk => "risk",
         State::Open | State::Reopened => "open",
         State::Planned | State::Ended => "rest",
         State::Closed | State::CouncilsReady | State::WaitingTransfer | State::Reopenable => "closed",
@@ -185,10 +186,8 @@ fn nights(details: &Details, zone: Zone) -> Vec<Vec<String>> {
     let rows = details.nights.iter().map(|night| {
         let caught_up = if night.caught_up { ", rattrapée" } else { "" };
         let outcome = format!("{}{caught_up}", words::night(night.fact.outcome));
-        let tried = match night.fact.outcome {
-            Some(NightOutcome::Ok) | None if night.fact.attempts < 2 => String::new(),
-            Some(NightOutcome::Ok | NightOutcome::Failed) | None => format!(" ({} essais)", night.fact.attempts),
-        };
+        let attempts = night.fact.attempts;
+        let tried = if attempts < 2 { String::new() } else { format!(" ({attempts} essais)") };
         let ended = night.ended_at.map_or_else(String::new, |at| at.civil_in(zone).format("%H:%M").to_string());
         let summary = night.summary.as_deref().and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
         let count = |name| summary.as_ref().and_then(|it| it.get(name)).and_then(serde_json::Value::as_u64);

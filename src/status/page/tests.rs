@@ -25,7 +25,6 @@ use crate::store::{
     nights::NightRow,
     outbox::{LetterRow, LetterState},
 };
-use askama::Template as _;
 use axum::{
     body::{Body, to_bytes},
     http::Request,
@@ -315,10 +314,9 @@ fn a_country_is_one_page() {
 
 async fn asked(password: Option<&str>, given: Option<&str>, method: &str) -> (StatusCode, axum::http::HeaderMap) {
     use tower::ServiceExt as _;
-    let password = password.map(SecretString::from).as_ref().map(gate::Password::new);
-    let router = Router::new()
-        .route("/", get(async || "page"))
-        .layer(axum::middleware::from_fn_with_state(password, gate::keep));
+    let password = password.map(SecretString::from).as_ref().map(Password::new);
+    let router =
+        Router::new().route("/", get(async || "page")).layer(middleware::from_fn_with_state(password, gate::keep));
     let mut request = Request::builder().method(method).uri("/");
     if let Some(given) = given {
         request = request.header("Authorization", given);

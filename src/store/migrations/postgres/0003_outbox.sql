@@ -18,4 +18,3 @@ CREATE TABLE outbox (
     UNIQUE (message_id),
     CHECK ((state = 'waiting') = (subject IS NOT NULL AND text IS NOT NULL AND html IS NOT NULL))
 );
-CREATE INDEX outbox_waiting ON outbox (state, next_attempt_at_ms);
