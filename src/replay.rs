@@ -15,4 +15,5 @@ pub mod stage;
 pub mod steps;
 pub mod suite;
 pub mod summary;
+pub mod tour;
 pub mod write;

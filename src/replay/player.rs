@@ -221,6 +221,29 @@ impl<'s, 't> Player<'s, 't> {
         Ok(true)
     }
 
+    /// Plays what falls due until an instant, whatever people did since at the far sides.
+    ///
+    /// # Errors
+    /// When the machine failed.
+    pub async fn pass(&mut self, until: Timestamp) -> Result<(), StageFault> {
+        self.settled = false;
+        self.advance(until).await?;
+        self.stage.clock.set(until);
+        Ok(())
+    }
+
+    /// Plays up to a step that no scenario holds, and the step; what came of it.
+    ///
+    /// # Errors
+    /// When the machine failed.
+    pub async fn play(&mut self, step: &Step) -> Result<Played, StageFault> {
+        self.pass(step.at).await?;
+        let played = self.act(step).await?;
+        self.settled = false;
+        (self.told)(&Happening::Step(step, &played));
+        Ok(played)
+    }
+
     /// Plays up to a step, and the step.
     ///
     /// # Errors
