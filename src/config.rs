@@ -18,6 +18,7 @@ use crate::domain::{
     school::School,
     time::TimeOfDay,
 };
+pub use crate::mail::Tls;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
@@ -180,17 +181,6 @@ pub enum MailTransport {
     },
     /// To a folder.
     Directory(PathBuf),
-}
-
-/// Encryption of mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// Plain at first, encrypted before anything is said.
-    StartTls,
-    /// Encrypted from the first byte.
-    Implicit,
-    /// None: to loopback only.
-    Off,
 }
 
 /// `[status]`.

@@ -28,6 +28,8 @@ use tracing::{Instrument, error, info, info_span, warn};
 /// What is in hand may go on for so long after a signal to stop; then it is left as by a kill. Below the 20 s of cli.md,
 /// with room for what follows.
 const GRACE: Duration = Duration::from_secs(15);
+/// The ping of a night that has just ended may take so long.
+const LAST_PING_GRACE: Duration = Duration::from_secs(1);
 /// A page that is being read may end for so long.
 const PAGE_GRACE: Duration = Duration::from_secs(2);
 
@@ -223,6 +225,8 @@ where
             let left: Vec<String> = self.rounds.in_hand().keys().map(ToString::to_string).collect();
             warn!(name: "run.abandoned", "Left as they stand, for the next run to take up: {}", left.join(", "));
         }
+        // The service manager waits no longer than 20 s, and a ping delays nothing.
+        let _ = time::timeout(LAST_PING_GRACE, self.rounds.silence()).await;
         self.rounds.abandon().await;
     }
 }

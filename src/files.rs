@@ -141,7 +141,7 @@ impl Files {
     /// `Io` when the machine fails.
     pub async fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), FileFault> {
         let (path, bytes) = (path.to_owned(), bytes.to_vec());
-        blocking(move || {
+        self.blocking(move || {
             let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let mode = fs::Permissions::from_mode(PUBLIC_FILE_MODE);
             let temporary =

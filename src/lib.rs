@@ -28,7 +28,7 @@
 //! | 0 words | [`domain`] | values of the field, right by construction |
 //! | 1 decide | [`guard`] [`nights`] [`check`], and the handles [`clock`] [`crash`] | plain functions: facts and an instant in, a verdict out |
 //! | 2 plan, bytes | [`plan`] [`codec`] [`files`] | what to send; values to bytes and back; atomic files |
-//! | 3 hands | [`store`] [`transport`] `mail` [`sandbox`] | each speaks to one outside thing |
+//! | 3 hands | [`store`] [`transport`] [`mail`] [`sandbox`] | each speaks to one outside thing |
 //! | 4 steps | [`run`] | one file a step: hands in the service of decisions |
 //! | 5 the hand | [`window`] | what a person asks of the guard |
 //! | 6 drivers | [`daemon`] [`status`] [`replay`] [`config`] | who calls the steps, with whose clock |
@@ -95,6 +95,8 @@ pub mod files;
 pub mod store;
 // Far sides.
 pub mod transport;
+// The school.
+pub mod mail;
 // Their stand-ins.
 pub mod sandbox;
 

@@ -17,4 +17,5 @@ pub mod stage;
 pub mod steps;
 pub mod suite;
 pub mod summary;
+pub mod tour;
 pub mod write;

@@ -8,6 +8,7 @@ pub mod approve;
 pub mod bell;
 pub mod context;
 pub mod demands;
+pub mod details;
 pub mod enforce;
 pub mod facts;
 pub mod feed;
@@ -22,6 +23,7 @@ pub mod outcome;
 pub mod preview;
 pub mod receipts;
 pub mod reference;
+pub mod report;
 pub mod reread;
 pub mod responses;
 pub mod rounds;
@@ -110,14 +112,17 @@ pub async fn tick_seen(
 
 /// One tick of one school; an error becomes a failure of its outcome, logged once here.
 pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
-    settled(ctx, served, try_tick(ctx, served, now)).await
+    let done = settled(ctx, served, try_tick(ctx, served, now)).await;
+    report::hand_over(ctx, served, now).await;
+    done
 }
 
 /// The guard's part of a tick of one school: reads the feed and enforces, where that is watched.
 pub async fn guard_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
     let made = async {
         let mut done = Done::default();
-        if is_watched(ctx, served, now).await? {
+        let watched = is_watched(ctx, &mut ctx.store.read().await?, served, now).await?;
+        if watched {
             read_and_enforce(ctx, served, now, &mut done).await?;
         }
         Ok(done)
@@ -131,7 +136,9 @@ pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<Ca
         let due = night::due_by_hand(ctx, served, now).await?;
         whole(ctx, served, due, Order { wish, only }, now).await
     };
-    settled(ctx, served, made).await
+    let done = settled(ctx, served, made).await;
+    report::hand_over(ctx, served, now).await;
+    done
 }
 
 /// What a run did, with the anomalies that were raised meanwhile, by whichever step.

@@ -8,6 +8,7 @@ pub mod feed;
 pub mod folders;
 pub mod http;
 pub mod orders;
+pub mod pages;
 pub mod rules;
 pub mod siecle;
 pub mod teleservice;

@@ -1,6 +1,9 @@
 //! What can be seen over HTTP while the daemon runs: how it is, where the schools stand. Reads, never decides.
 
 mod health;
+mod page;
+
+pub use page::router as pages;
 
 use crate::run::{
     live::Live,

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod nights;
 mod open;
 pub mod orders;
+pub mod outbox;
 pub mod pupils;
 pub mod purge;
 pub mod responses;

@@ -1,8 +1,12 @@
 //! `navette daemon`: wires what stays: context, pages, alarm clock, signals, and how the configuration is read again.
 
-use crate::cli::{Global, exit::Exit, wire};
+use crate::cli::{
+    Global,
+    exit::{Exit, Stop},
+    wire,
+};
 
-use crate::config::{self, Options};
+use crate::config::{self, Options, secret::SecretFile};
 
 use crate::daemon::{self, Calls, Outlets, Wired, alarm, signals};
 
@@ -23,7 +27,9 @@ pub async fn execute(global: &Global) -> anyhow::Result<Exit> {
     let listen = desk.options.status.listen;
     let listener = TcpListener::bind(listen).await.with_context(|| format!("status.listen: {listen}"))?;
     let live = Live::new(desk.ctx.clone());
-    let router = status::router(&live);
+    let password = desk.options.status.password.as_ref().map(SecretFile::read).transpose();
+    let password = password.map_err(|fault| Stop::usage(fault.to_string()))?;
+    let router = status::router(&live).merge(status::pages(&live, password.as_ref()));
     let outlets = outlets(&desk.options)?;
     let (path, running) = (global.config.clone(), Arc::new(desk.options));
     let reload = move |old: Context| {

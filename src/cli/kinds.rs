@@ -3,7 +3,7 @@
 //! (`systemd-id128 new`), and one that is gone leaves its id to nobody.
 
 /// Names and ids.
-pub const KINDS: [(&str, &str); 32] = [
+pub const KINDS: [(&str, &str); 35] = [
     // The daemon began.
     ("daemon.began", "6c1d5bfde4d04339b269e50238630f89"),
     // It was told to stop.
@@ -68,6 +68,12 @@ pub const KINDS: [(&str, &str); 32] = [
     ("log.kept", "66d0b76b0fa74bc788a606d661d7bcfe"),
     // There is no journal, and the log goes to standard error.
     ("log.elsewhere", "6f76330ca0c7421a946b065dfd60fed9"),
+    // A nightly report left.
+    ("letter.left", "38c0f736201d4615b2eb836d1a3fb29a"),
+    // One could not leave, and waits.
+    ("letter.waits", "b5377464fed44fcfbe50c562603b7f1a"),
+    // The outbox cannot be used.
+    ("outbox.failed", "7546e15c179141e58b7798ed18c8bf2f"),
 ];
 
 /// The id of a kind; none for lines of what we build on.

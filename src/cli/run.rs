@@ -51,7 +51,6 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
         if let Some(path) = desk.options.health.metrics_file.as_ref().filter(|_| summary.is_worth_saying()) {
             metrics::publish(&desk.ctx, &Process::Run { exit_code: summary.exit_code() }, path).await;
         }
-        bell.silence().await;
         summary
     };
     let summary = desk.span.around(work).await;
@@ -61,6 +60,8 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     } else {
         print(&summary::text(&summary))?;
     }
+    // Everything is done and said: only now may a ping be waited for.
+    desk.span.around(bell.silence()).await;
     Ok(Exit::of_code(summary.exit_code()))
 }
 

@@ -56,6 +56,10 @@ fn school(status: &SchoolStatus) -> String {
         "{key}  {}\n  last night {night} · feed {}{stopped} · anomalies {} · held {} · in doubt {}\n",
         status.school.name, status.feed.seq, status.anomalies, status.held, status.in_doubt
     );
+    if let Some(letter) = status.undelivered() {
+        let (fault, state) = (letter.fault.as_deref().unwrap_or_default(), letter.state.as_str());
+        text.push_str(&format!("  ! report of {} {state}: {fault}, attempts {}\n", letter.date, letter.attempts));
+    }
     for one in &status.campaigns {
         text.push_str(&campaign(one, status.school.zone));
     }

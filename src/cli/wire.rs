@@ -3,8 +3,11 @@
 use crate::cli::{Global, exit::Stop, logging::RunSpan};
 use crate::clock::Clock;
 use crate::codec::nomenclature;
-use crate::config::{HttpLink, Link, Options, StoreOptions};
-use crate::crash::{Crash, Point};
+use crate::config::{
+    HttpLink, Link, MailOptions, MailTransport, Options, StoreOptions,
+    secret::{SecretFault, SecretFile},
+};
+use crate::crash::Crash;
 use crate::domain::{
     campaign::{CampaignKey, Phase},
     school::{Level, School, SchoolKey, SchoolYear, Uai},
@@ -12,12 +15,13 @@ use crate::domain::{
 };
 use crate::files::Files;
 use crate::guard::Policy;
+use crate::mail::{Post, SmtpOptions};
 use crate::plan::thresholds::Thresholds;
 use crate::run::{
     context::{Context, FarSides, Served, Settings},
-    reference::References,
+    reference::{self, References},
 };
-use crate::store::{Store, campaigns, lease::Holder, pupils, secrets};
+use crate::store::{Store, campaigns, lease::Holder, pupils};
 use crate::transport::{
     directory::DirectoryOptions,
     http::{HttpOptions, Url},
@@ -148,18 +152,11 @@ impl Desk {
     /// # Errors
     /// When the key cannot be read; the store's.
     pub async fn references(&self, trace: Trace) -> anyhow::Result<References> {
-        if let Some(file) = &self.options.log.pupil_key {
-            let key = file.read().map_err(|fault| Stop::usage(fault.to_string()))?;
-            return Ok(References::new(key.expose_secret().as_bytes()));
-        }
-        let mut tx = self.ctx.store.write().await?;
-        let key = secrets::pupil_key(&mut tx, rand::random()).await?;
         match trace {
-            Trace::Leave => tx.commit(Point::Settled).await?,
+            Trace::Leave => Ok(reference::references(&self.ctx).await?),
             // Dropped without a commit.
-            Trace::None => (),
+            Trace::None => Ok(reference::references_in(&self.ctx, &mut self.ctx.store.write().await?).await?),
         }
-        Ok(References::new(&key))
     }
 
     /// Now, by the machine's clock.
@@ -194,7 +191,7 @@ pub async fn context(options: &Options, crash: Crash) -> anyhow::Result<Context>
     let wired = wired(options, &crash)?;
     let url = database_url(&options.store)?;
     let store = Store::open(&url, crash.clone()).await?;
-    Ok(of_parts(options, store, wired, crash))
+    Ok(wired.on(options, store, crash))
 }
 
 /// The same on a store that is open.
@@ -202,27 +199,45 @@ pub async fn context(options: &Options, crash: Crash) -> anyhow::Result<Context>
 /// # Errors
 /// `Stop` for what is wrong in the set-up.
 pub fn on_store(options: &Options, store: Store, crash: Crash) -> anyhow::Result<Context> {
-    let wired = wired(options, &crash)?;
-    Ok(of_parts(options, store, wired, crash))
+    Ok(wired(options, &crash)?.on(options, store, crash))
 }
 
-type Parts = (Settings, BTreeMap<SchoolKey, Served>, Files);
+/// What runs are handed beside the store.
+struct Parts {
+    settings: Settings,
+    schools: BTreeMap<SchoolKey, Served>,
+    files: Files,
+    mail: Option<Post>,
+    references: Option<References>,
+}
 
 fn wired(options: &Options, crash: &Crash) -> anyhow::Result<Parts> {
+    let key = options.log.pupil_key.as_ref().map(SecretFile::read).transpose();
+    let key = key.map_err(|fault| Stop::usage(fault.to_string()))?;
     let files = Files::new(crash.clone());
-    Ok((settings(options)?, schools(options, &Clock::Machine, crash, &files)?, files))
+    Ok(Parts {
+        settings: settings(options)?,
+        schools: schools(options, &Clock::Machine, crash, &files)?,
+        files,
+        mail: options.mail.as_ref().map(|mail| post(mail, crash)).transpose()?,
+        references: key.map(|key| References::new(key.expose_secret().as_bytes())),
+    })
 }
 
-fn of_parts(options: &Options, store: Store, (settings, schools, files): Parts, crash: Crash) -> Context {
-    Context {
-        store,
-        files,
-        files_root: options.store.files.clone(),
-        schools,
-        settings,
-        clock: Clock::Machine,
-        holder: Holder { host: host(), process: std::process::id() },
-        crash,
+impl Parts {
+    fn on(self, options: &Options, store: Store, crash: Crash) -> Context {
+        Context {
+            store,
+            files: self.files,
+            files_root: options.store.files.clone(),
+            schools: self.schools,
+            settings: self.settings,
+            clock: Clock::Machine,
+            holder: Holder { host: host(), process: std::process::id() },
+            crash,
+            mail: self.mail.map(Arc::new),
+            references: self.references,
+        }
     }
 }
 
@@ -233,6 +248,22 @@ fn of_parts(options: &Options, store: Store, (settings, schools, files): Parts, 
 pub fn pings(options: &Options) -> anyhow::Result<Option<Pings>> {
     let made = options.health.ping.clone().map(Pings::new).transpose();
     made.map_err(|fault| Stop::usage(format!("health.ping_url: {fault}")).into())
+}
+
+/// By whom letters to the schools go.
+fn post(options: &MailOptions, crash: &Crash) -> anyhow::Result<Post> {
+    let from = &options.from;
+    let made = match &options.transport {
+        MailTransport::Directory(path) => Post::directory(from, Files::new(crash.clone()), path.clone()),
+        MailTransport::Smtp { host, port, tls, login } => {
+            let read = |(user, file): &(String, SecretFile)| Ok((user.clone(), file.read()?));
+            let login: Result<_, SecretFault> = login.as_ref().map(read).transpose();
+            let login = login.map_err(|fault| Stop::usage(fault.to_string()))?;
+            let own_name = self::host();
+            Post::smtp(from, SmtpOptions { host: host.clone(), port: *port, tls: *tls, login, own_name })
+        }
+    };
+    Ok(made.map_err(|fault| Stop::usage(format!("mail: {fault}")))?)
 }
 
 fn host() -> String {
@@ -332,7 +363,7 @@ const fn folder(path: PathBuf) -> DirectoryOptions {
 }
 
 fn http(link: &HttpLink, uai: Uai) -> anyhow::Result<HttpOptions> {
-    let wrong = |fault: crate::config::secret::SecretFault| Stop::usage(fault.to_string());
+    let wrong = |fault: SecretFault| Stop::usage(fault.to_string());
     let roots = link.roots.as_ref().map(|path| {
         fs::read(path).map_err(|fault| Stop::usage(format!("roots_file: {} cannot be read: {fault}", path.display())))
     });

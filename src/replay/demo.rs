@@ -24,12 +24,16 @@ const LAST_NAME: &str = "DUPOND";
 pub fn scenario(format: Format) -> Result<Scenario, Vec<Fault>> {
     let mut scenario = parse(include_str!("demo.toml"), "demo", None)?;
     scenario.format = format;
-    for school in &mut scenario.schools {
-        for pupil in school.pupils.iter_mut().filter(|pupil| pupil.id == "jules") {
-            pupil.last_name = Some(LAST_NAME.to_owned());
-        }
-    }
+    christen(&mut scenario);
     Ok(scenario)
+}
+
+/// The guide's pupil has the guide's name.
+pub fn christen(scenario: &mut Scenario) {
+    let pupils = scenario.schools.iter_mut().flat_map(|school| &mut school.pupils);
+    for pupil in pupils.filter(|pupil| pupil.id == "jules") {
+        pupil.last_name = Some(LAST_NAME.to_owned());
+    }
 }
 
 /// Tells what happens, a line each, as school staff would.

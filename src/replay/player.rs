@@ -224,6 +224,29 @@ impl<'s, 't> Player<'s, 't> {
         Ok(true)
     }
 
+    /// Plays what falls due until an instant, whatever people did since at the far sides.
+    ///
+    /// # Errors
+    /// When the machine failed.
+    pub async fn pass(&mut self, until: Timestamp) -> Result<(), StageFault> {
+        self.rest.wake_all();
+        self.advance(until).await?;
+        self.stage.clock.set(until);
+        Ok(())
+    }
+
+    /// Plays up to a step that no scenario holds, and the step; what came of it.
+    ///
+    /// # Errors
+    /// When the machine failed.
+    pub async fn play(&mut self, step: &Step) -> Result<Played, StageFault> {
+        self.pass(step.at).await?;
+        let played = self.act(step).await?;
+        self.rest.wake_all();
+        (self.told)(&Happening::Step(step, &played));
+        Ok(played)
+    }
+
     /// Plays up to a step, and the step.
     ///
     /// # Errors
@@ -335,8 +358,9 @@ impl<'s, 't> Player<'s, 't> {
         if step.action.is_everywhere() {
             self.rest.wake_all();
         }
-        self.rest.wake(SchoolKey { uai: step.uai, year: self.scenario.year });
-        if let Some((school, _)) = step.action.pupil().and_then(|pupil| self.stage.names.pupil(pupil)) {
+        let own = SchoolKey { uai: step.uai, year: self.scenario.year };
+        self.rest.wake(own);
+        if let Some((school, _)) = step.action.pupil().and_then(|pupil| self.stage.names.pupil(own, pupil)) {
             self.rest.wake(school);
         }
     }

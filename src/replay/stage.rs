@@ -156,6 +156,8 @@ impl Stage {
             clock: clock.clone(),
             holder: Holder { host: "replay".to_owned(), process: std::process::id() },
             crash: crash.clone(),
+            mail: None,
+            references: None,
         };
         Ok(Self { clock, teleservice, siecle, names, crash, ctx, schools, database_url, folder, served, folders })
     }

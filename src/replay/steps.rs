@@ -25,7 +25,7 @@ use crate::sandbox::{
 };
 use crate::store::feed::Stop;
 use crate::window::{self, Answer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who asks for a dérogation in a scenario.
 const OPERATOR: &str = "replay";
@@ -256,6 +256,7 @@ fn councils(stage: &Stage, at: &At<'_>) -> Result<Played, StageFault> {
         pupil,
         value: value.clone(),
         reason: reason.clone(),
+        reasons: BTreeMap::new(),
         proposals: proposals
             .iter()
             .map(|(track, accepted)| (track.code().to_owned(), word(*accepted).to_owned()))

@@ -38,7 +38,11 @@ impl Bell {
     /// Rings, once a round, when a night of the school is due. A store that can't be read is told of by the tick itself.
     pub async fn ring_if_due(&self, ctx: &Context, served: &Served) {
         let Some(cord) = &self.0 else { return };
-        if matches!(night::due(ctx, served, ctx.clock.now()).await, Ok(Some(_))) {
+        let due = async {
+            let mut tx = ctx.store.read().await?;
+            night::due(ctx, &mut tx, served, ctx.clock.now()).await
+        };
+        if matches!(due.await, Ok(Some(_))) {
             let mut last = cord.last.lock().unwrap_or_else(PoisonError::into_inner);
             if last.is_none() {
                 *last = Some(tokio::spawn(tell(cord.pings.clone(), Ping::Start, None).in_current_span()));

@@ -11,7 +11,9 @@ use crate::domain::{
 };
 use crate::files::{FileFault, Files};
 use crate::guard::Policy;
+use crate::mail::Post;
 use crate::plan::thresholds::Thresholds;
+use crate::run::reference::References;
 use crate::store::{Store, lease::Holder};
 use crate::transport::{siecle::Siecle, teleservice::Teleservice};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -73,6 +75,10 @@ pub struct Context {
     pub holder: Holder,
     /// Crash points.
     pub crash: Crash,
+    /// By whom letters to the schools go; none where mail is off.
+    pub mail: Option<Arc<Post>>,
+    /// The references that stand for pupils, where the configuration gives their key; else the store keeps one.
+    pub references: Option<References>,
 }
 
 impl Context {

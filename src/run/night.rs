@@ -12,6 +12,7 @@ use crate::run::{
     context::{Context, Served},
     facts,
     outcome::{Done, Step},
+    report,
     step::StepError,
 };
 use crate::store::{
@@ -89,6 +90,7 @@ pub async fn end(
             let outcome = if failed { NightOutcome::Failed } else { NightOutcome::Ok };
             let caught_up = due.kind == DueKind::CaughtUp;
             ledger::end(&mut tx, lease, due.date, outcome, &summary(done), caught_up, now).await?;
+            report::write(ctx, &mut tx, lease, due.date, now).await?;
             done.night = Some((due.date, caught_up));
         }
         None if failed => (),

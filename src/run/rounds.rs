@@ -52,6 +52,8 @@ pub struct Rounds<J> {
     gates: BTreeMap<Part, (usize, Arc<Semaphore>)>,
     batches: BTreeMap<u64, Batch>,
     begun: u64,
+    // The one that rang last, and may still be under way.
+    bell: Bell,
 }
 
 /// The whole ticks of one round: a night of many schools rings once.
@@ -84,6 +86,7 @@ where
             gates: BTreeMap::new(),
             batches: BTreeMap::new(),
             begun: 0,
+            bell: Bell::default(),
         }
     }
 
@@ -178,6 +181,7 @@ where
             && let Some(batch) = self.batches.remove(&round)
         {
             batch.bell.end(batch.summary.exit_code());
+            self.bell = batch.bell;
         }
     }
 
@@ -190,6 +194,11 @@ where
     /// Lets nothing begin any more; what began goes on.
     pub fn close(&self) {
         self.gates.values().for_each(|(_, gate)| gate.close());
+    }
+
+    /// Waits for what was rung last: for a program that is about to end.
+    pub async fn silence(&self) {
+        self.bell.silence().await;
     }
 
     /// Drops what is in hand, where it stands: it is left as by a kill, and taken up by the next run.

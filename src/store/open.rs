@@ -201,11 +201,11 @@ fn fault_at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use crate::crash::{Crash, Point};
-    use crate::domain::time::Zone;
+    use crate::domain::time::{DAY_S, Zone};
     use crate::store::db::Engine;
     use crate::store::open::*;
     use crate::store::test_support::{arrives, dump, file, key, memory, noon, read, school, url};
-    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, responses};
+    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, outbox, responses};
     use rstest::rstest;
     use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -333,9 +333,12 @@ mod tests {
     async fn left_by(version: i64) -> SqlitePool {
         let pool = one_connection().connect_with(connecting(SqliteConnectOptions::new())).await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
-        SQLITE.run_direct(Some(version), &mut *connection, MARKS_ONLY).await.unwrap();
-        let rows = fs::read_to_string(format!("fixtures/migrations/{version:04}.sql")).unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *connection).await.unwrap();
+        // As it lived: each migration found the rows of the time before it.
+        for version in SQLITE.iter().map(|it| it.version).filter(|it| *it <= version) {
+            SQLITE.run_direct(Some(version), &mut *connection, MARKS_ONLY).await.unwrap();
+            let rows = fs::read_to_string(format!("fixtures/migrations/{version:04}.sql")).unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *connection).await.unwrap();
+        }
         let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
         for table in sqlx::query(sql).fetch_all(&mut *connection).await.unwrap() {
             let table: String = table.get(0);
@@ -346,6 +349,9 @@ mod tests {
         drop(connection);
         pool
     }
+
+    /// The migration that made the outbox.
+    const LETTERS_SINCE: i64 = 3;
 
     #[tokio::test]
     async fn every_migration_finds_rows_and_what_they_say_is_read_today() {
@@ -371,6 +377,8 @@ mod tests {
             assert_eq!(nights::list(&mut tx, school(), 9).await.unwrap().len(), 1);
             assert_eq!(responses::held_files(&mut tx, school()).await.unwrap().len(), 1);
             assert_eq!(demands::known(&mut tx, key()).await.unwrap().len(), 2);
+            let letter = outbox::due(&mut tx, school(), noon().plus_s(30 * DAY_S)).await.unwrap();
+            assert_eq!(letter.is_some(), LETTERS_SINCE <= migration.version);
         }
     }
 

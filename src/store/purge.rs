@@ -67,6 +67,9 @@ pub async fn year(tx: &mut Tx, year: SchoolYear, now: Timestamp) -> Result<Purge
     let sql = "UPDATE far_order SET state = 'lost', payload = NULL, changed_at_ms = $2 \
          WHERE year = $1 AND kind = 'responses' AND state IN ('intended', 'sent')";
     tx.execute(sql, values![year, now]).await?;
+    let sql = "UPDATE outbox SET state = 'given_up', subject = NULL, text = NULL, html = NULL \
+         WHERE year = $1 AND state = 'waiting'";
+    tx.execute(sql, values![year]).await?;
     let sql = "UPDATE night SET summary = NULL WHERE year = $1";
     tx.execute(sql, values![year]).await?;
     Ok(purged)

@@ -29,6 +29,17 @@ pub enum FileState {
     Refused,
 }
 
+impl FileState {
+    /// The state of a name; the table holds no other.
+    fn of_str(text: &str) -> Self {
+        match text {
+            "taken" => Self::Taken,
+            "held" => Self::Held,
+            _ => Self::Refused,
+        }
+    }
+}
+
 /// A file that is held whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldFile {
@@ -64,14 +75,52 @@ pub async fn response_files_seen(
         .map(|row| {
             let mut cells = row.cells();
             let (number, digest) = (cells.u32()?, cells.digest()?);
-            let state = match cells.text()?.as_str() {
-                "taken" => FileState::Taken,
-                "held" => FileState::Held,
-                _ => FileState::Refused,
-            };
-            Ok((number, (digest, state)))
+            Ok((number, (digest, FileState::of_str(&cells.text()?))))
         })
         .collect()
+}
+
+/// A response file as pages list it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRow {
+    /// `NUM_ENVOI`.
+    pub number: u32,
+    /// What became of it.
+    pub state: FileState,
+    /// Responses in it.
+    pub responses: u32,
+    /// Why it is held or refused.
+    pub code: Option<String>,
+    /// When that was recorded.
+    pub recorded_at: Timestamp,
+}
+
+/// The response files of the school, the latest first.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn files(tx: &mut Tx, school: SchoolKey) -> Result<Vec<FileRow>, StoreError> {
+    let sql = "SELECT number, state, responses, code, recorded_at_ms FROM response_file \
+         WHERE uai = $1 AND year = $2 ORDER BY number DESC";
+    let rows = tx.rows(sql, values![school.uai, school.year]).await?;
+    rows.iter()
+        .map(|row| {
+            let mut cells = row.cells();
+            let (number, state) = (cells.u32()?, FileState::of_str(&cells.text()?));
+            let (responses, code) = (cells.u32()?, cells.opt_text()?);
+            Ok(FileRow { number, state, responses, code, recorded_at: cells.at()? })
+        })
+        .collect()
+}
+
+/// How many responses the téléservice confirmed after that instant.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn confirmed_after(tx: &mut Tx, school: SchoolKey, since: Timestamp) -> Result<u32, StoreError> {
+    let sql = "SELECT COUNT(*) FROM response WHERE uai = $1 AND year = $2 AND confirmed_at_ms > $3";
+    let count = tx.number(sql, values![school.uai, school.year, since]).await?;
+    u32::try_from(count).map_err(|_| StoreError::Damaged("a count is out of its range"))
 }
 
 /// Takes a checked file: its responses stand from now on, the others are anomalies. The same file again changes nothing.

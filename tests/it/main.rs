@@ -4,6 +4,8 @@
 
 mod architecture;
 mod calendar;
+#[cfg(feature = "outside")]
+mod chromium;
 mod cli;
 mod config;
 mod crash;
@@ -13,10 +15,14 @@ mod model;
 mod night;
 mod random;
 mod replay;
+mod report;
 mod resync;
 mod scenarios;
 mod schemas;
+mod smtp;
 mod stand;
+#[cfg(feature = "outside")]
+mod status;
 mod twice;
 mod window;
 mod written;

@@ -299,6 +299,8 @@ impl Night {
             clock,
             holder: Holder { host: "history".to_owned(), process: 1 },
             crash: Crash::off(),
+            mail: None,
+            references: None,
         }
     }
 
