@@ -65,7 +65,7 @@ pub enum Database {
     Default,
     /// SQLite in a fresh file.
     File,
-    /// A URL, emptied before each scenario.
+    /// A place of its own at this URL, emptied before each scenario.
     Url(String),
 }
 
@@ -140,7 +140,7 @@ impl Stage {
             Way::Directory => Arc::new(folder_sides(folder.path(), &files)),
         };
         let database_url = match database {
-            Database::Url(url) => url.clone(),
+            Database::Url(url) => Store::apart(url).await?,
             Database::Default if !killed && !may_crash(scenario) => "sqlite::memory:".to_owned(),
             Database::Default | Database::File => {
                 format!("sqlite:{}", folder.path().join("navette").join("navette.db").display())

@@ -31,7 +31,7 @@ pub struct Wishes {
     pub bless: bool,
     /// Leave the exchanged files here.
     pub keep: Option<PathBuf>,
-    /// Play on this database.
+    /// Play on this database, apart from what lies there.
     pub database: Option<String>,
     /// Play each scenario once for every crash point that it reaches.
     pub crash_everywhere: bool,

@@ -5,14 +5,15 @@ use crate::store::db::Engine;
 use crate::store::lease::Holding;
 use crate::store::{Store, StoreError};
 use sqlx::{
-    PgPool, Row as _, SqlitePool,
+    Connection as _, PgConnection, PgPool, Row as _, SqlitePool,
     migrate::Migrator,
     pool::PoolOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
-    fs::{DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
+    io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     str::FromStr,
@@ -38,8 +39,13 @@ const FOLDER_MODE: u32 = 0o700;
 
 /// Connections are tried out.
 const TRIED: bool = true;
+/// A database that ends with its connection.
+const MEMORY: &str = "sqlite::memory:";
 /// Migrations are run, not marked as run.
 const MARKS_ONLY: bool = false;
+
+/// What stands apart from the rest of a database: the name of a schema, the end of a file's name.
+const APART: &str = "navette_replay";
 
 static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
@@ -64,14 +70,43 @@ impl Store {
     }
 
     async fn opened(url: &str, crash: Crash, synchronous: SqliteSynchronous) -> Result<Self, StoreError> {
-        let engine = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let engine = if is_server(url) {
             open_server(url).await?
-        } else if url == "sqlite::memory:" {
+        } else if url == MEMORY {
             open_memory().await?
         } else {
             open_file(&file_of(url).ok_or(StoreError::Url)?, synchronous).await?
         };
         Ok(Self { engine, crash, holding: Holding::default() })
+    }
+
+    /// An empty place at the database of `url`, apart from what lies there: a schema of its own on a server, a file beside an
+    /// SQLite one. Answers its URL; what an earlier call made is thrown away, and nothing else is touched.
+    ///
+    /// # Errors
+    /// When the URL is neither, or the place cannot be made.
+    pub async fn apart(url: &str) -> Result<String, StoreError> {
+        if is_server(url) {
+            let mut connection = PgConnection::connect_with(&PgConnectOptions::from_str(url)?).await?;
+            sqlx::query("DROP SCHEMA IF EXISTS navette_replay CASCADE").execute(&mut connection).await?;
+            sqlx::query("CREATE SCHEMA navette_replay").execute(&mut connection).await?;
+            connection.close().await?;
+            let joined = if url.contains('?') { '&' } else { '?' };
+            return Ok(format!("{url}{joined}options[search_path]={APART}"));
+        }
+        if url == MEMORY {
+            return Ok(url.to_owned());
+        }
+        let path = file_of(url).ok_or(StoreError::Url)?;
+        let file = format!("{}.{APART}", path.display());
+        for end in ["", "-wal", "-shm"] {
+            let file = PathBuf::from(format!("{file}{end}"));
+            match fs::remove_file(&file) {
+                Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault_at(&file)(fault)),
+                Err(_) | Ok(()) => (),
+            }
+        }
+        Ok(format!("sqlite:{file}"))
     }
 
     /// What is wrong with the database's structure, a sentence each; none when it is whole. A server checks itself.
@@ -117,6 +152,10 @@ impl Store {
     }
 }
 
+fn is_server(url: &str) -> bool {
+    url.starts_with("postgres:") || url.starts_with("postgresql:")
+}
+
 /// `sqlite:PATH`, also written `sqlite://PATH`, with or without options after a question mark.
 fn file_of(url: &str) -> Option<PathBuf> {
     let rest = url.strip_prefix("sqlite:")?;
@@ -139,7 +178,7 @@ async fn open_server(url: &str) -> Result<Engine, StoreError> {
 }
 
 async fn open_memory() -> Result<Engine, StoreError> {
-    let options = connecting(SqliteConnectOptions::from_str("sqlite::memory:")?);
+    let options = connecting(SqliteConnectOptions::from_str(MEMORY)?);
     // The database lives as long as its only connection.
     let pool = one_connection().connect_with(options).await?;
     migrate(&pool).await?;
@@ -193,7 +232,7 @@ async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn fault_at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+fn fault_at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::File { path, source }
 }
@@ -222,6 +261,21 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_url_of_ours_is_refused() {
         assert!(matches!(Store::open("mysql://host/navette", Crash::off()).await, Err(StoreError::Url)));
+    }
+
+    #[tokio::test]
+    async fn a_place_apart_is_empty_each_time_and_leaves_the_rest_alone() {
+        let (folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        let own = url(&folder);
+        for _ in 0..2 {
+            let apart = Store::open(&Store::apart(&own).await.unwrap(), Crash::off()).await.unwrap();
+            assert_eq!(feed::cursor(&mut apart.read().await.unwrap(), school()).await.unwrap().seq, 0);
+            read(&apart, noon(), vec![arrives(100, "3 A"), arrives(101, "3 A")]).await;
+            apart.close().await;
+        }
+        assert_eq!(feed::cursor(&mut store.read().await.unwrap(), school()).await.unwrap().seq, 1);
+        assert!(matches!(Store::apart("mysql://host/navette").await, Err(StoreError::Url)));
     }
 
     #[tokio::test]

@@ -126,3 +126,14 @@ fn exchanged_files_are_kept_by_scenario() {
         assert!(kept(path).is_file() && kept(&format!("{path}.sha256")).is_file(), "{path}");
     }
 }
+
+#[test]
+fn each_play_finds_an_empty_database_and_leaves_the_one_that_is_named_alone() {
+    let (root, place) = (folder(&[("a", SCENARIO), ("b", SCENARIO)]), tempfile::tempdir().unwrap());
+    let database = place.path().join("navette.db");
+    fs::write(&database, "somebody's").unwrap();
+    for _ in 0..2 {
+        replayed(root.path(), &["--database", &format!("sqlite:{}", database.display())], 0);
+    }
+    assert_eq!(fs::read_to_string(&database).unwrap(), "somebody's");
+}
