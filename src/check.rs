@@ -5,4 +5,5 @@ mod demands;
 pub mod events;
 pub mod nomenclature;
 pub mod responses;
+pub mod roster;
 pub mod text;

@@ -21,6 +21,7 @@ pub mod receipts;
 pub mod reference;
 pub mod reread;
 pub mod responses;
+pub mod roster;
 pub mod status;
 pub mod step;
 

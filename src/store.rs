@@ -19,6 +19,7 @@ pub mod orders;
 pub mod pupils;
 pub mod purge;
 pub mod responses;
+pub mod roster;
 pub mod secrets;
 #[cfg(test)]
 pub(crate) mod test_support;

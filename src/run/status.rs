@@ -14,6 +14,7 @@ use crate::nights::{self, NightOutcome};
 use crate::run::{
     context::{Context, Served},
     facts,
+    roster::{self, RosterStatus},
     step::StepError,
 };
 
@@ -47,6 +48,8 @@ pub struct SchoolStatus {
     pub held: u32,
     /// Lots in doubt.
     pub in_doubt: u32,
+    /// SIECLE's own exports beside the téléservice, where they were loaded.
+    pub roster: Option<RosterStatus>,
     /// Its campaigns.
     pub campaigns: Vec<CampaignStatus>,
 }
@@ -106,6 +109,7 @@ pub async fn of_school(ctx: &Context, served: &Served, now: Timestamp) -> Result
         anomalies: anomalies::count_open(&mut tx, school).await?,
         held: holds::count(&mut tx, school).await?,
         in_doubt: u32::try_from(in_doubt).unwrap_or(u32::MAX),
+        roster: roster::counts(&mut tx, &served.school, now).await?,
         campaigns: found,
     })
 }
@@ -172,6 +176,7 @@ impl SchoolStatus {
             "anomalies": self.anomalies,
             "held": self.held,
             "in_doubt": self.in_doubt,
+            "roster": self.roster.as_ref().map(RosterStatus::json),
             "campaigns": campaigns,
         })
     }

@@ -187,7 +187,7 @@ mod tests {
     use crate::store::db::Engine;
     use crate::store::open::*;
     use crate::store::test_support::{arrives, dump, file, key, memory, noon, read, school, url};
-    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, responses};
+    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, responses, roster};
     use rstest::rstest;
     use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -311,13 +311,16 @@ mod tests {
         assert!(matches!(store.backup(&target).await, Err(StoreError::File { .. })), "a copy replaces nothing");
     }
 
-    /// A database as migration `version` made it, with rows in each of its tables.
+    /// A database as migration `version` made it, with rows in each of its tables: each migration's fixture fills those
+    /// that it added, and is carried over by those that follow.
     async fn left_by(version: i64) -> SqlitePool {
         let pool = one_connection().connect_with(connecting(SqliteConnectOptions::new())).await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
-        SQLITE.run_direct(Some(version), &mut *connection, MARKS_ONLY).await.unwrap();
-        let rows = fs::read_to_string(format!("fixtures/migrations/{version:04}.sql")).unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *connection).await.unwrap();
+        for version in SQLITE.iter().map(|migration| migration.version).filter(|it| *it <= version) {
+            SQLITE.run_direct(Some(version), &mut *connection, MARKS_ONLY).await.unwrap();
+            let rows = fs::read_to_string(format!("fixtures/migrations/{version:04}.sql")).unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *connection).await.unwrap();
+        }
         let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
         for table in sqlx::query(sql).fetch_all(&mut *connection).await.unwrap() {
             let table: String = table.get(0);
@@ -353,6 +356,11 @@ mod tests {
             assert_eq!(nights::list(&mut tx, school(), 9).await.unwrap().len(), 1);
             assert_eq!(responses::held_files(&mut tx, school()).await.unwrap().len(), 1);
             assert_eq!(demands::known(&mut tx, key()).await.unwrap().len(), 2);
+            let roster = roster::read(&mut tx, school()).await.unwrap().map(|it| it.roster);
+            let rows = roster.and_then(|it| Some((it.pupils?.len(), it.people?.len())));
+            let expected = (2 <= migration.version).then_some((2, 1));
+            let nomenclature = roster::nomenclature(&mut tx, school()).await.unwrap();
+            assert_eq!((rows, nomenclature.is_some()), (expected, expected.is_some()));
         }
     }
 

@@ -12,6 +12,7 @@ mod model;
 mod night;
 mod random;
 mod resync;
+mod roster;
 mod scenarios;
 mod schemas;
 mod stand;
