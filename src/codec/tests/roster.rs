@@ -152,8 +152,8 @@ fn a_fault_has_its_row_and_the_pupil_by_number_and_never_a_name() {
     );
     let (_, faults) = outcome(wrong.as_bytes());
     let said: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    assert!(said[0].starts_with("19:MEF:ELEVE_ID 100: "), "{said:?}");
-    assert!(said[1].starts_with("30:INE:ELEVE_ID 101: "), "{said:?}");
+    assert!(said[0].starts_with("20:MEF:ELEVE_ID 100: "), "{said:?}");
+    assert!(said[1].starts_with("31:INE:ELEVE_ID 101: "), "{said:?}");
     assert!(!said.concat().contains("URDOUX") && !said.concat().contains("AULNOY"), "{said:?}");
 }
 

@@ -256,7 +256,7 @@ fn of_pupil(pupil: PupilId, fault: Fault) -> Fault {
 
 /// A name. UTF-8 that is read as ISO-8859-15 shows by a letter that no name has before another outside ASCII.
 fn name(text: &str) -> Result<Private<String>, Wrong> {
-    let misread = text.split('Ã').skip(1).any(|after| after.chars().next().is_some_and(|char| !char.is_ascii()));
+    let misread = text.split(['Ã', 'Å']).skip(1).any(|after| after.chars().next().is_some_and(|char| !char.is_ascii()));
     if misread {
         return Err(Wrong("ENCODAGE", "the file says another encoding than UTF-8, and was saved in it".to_owned()));
     }

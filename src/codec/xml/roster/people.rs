@@ -41,7 +41,9 @@ pub(in crate::codec::xml::roster) fn read<R: BufRead>(
                 read_person(reader, &mut persons, report)
             })?,
             "RESPONSABLES" => {
-                section(reader, "RESPONSABLE_ELEVE", &mut ties_left, report, |reader, _| read_tie(reader, &mut ties))?;
+                section(reader, "RESPONSABLE_ELEVE", &mut ties_left, report, |reader, report| {
+                    read_tie(reader, &mut ties, report)
+                })?;
             }
             _ => pass(reader)?,
         }
@@ -84,10 +86,22 @@ fn read_person<R: BufRead>(
     Ok(())
 }
 
-fn read_tie<R: BufRead>(reader: &mut StrictReader<R>, ties: &mut Ties) -> Result<(), Fault> {
+fn read_tie<R: BufRead>(reader: &mut StrictReader<R>, ties: &mut Ties, report: Report<'_>) -> Result<(), Fault> {
     let line = reader.line();
-    let [pupil, person, rank, old_rank] =
-        fields(reader, ["ELEVE_ID", "PERSONNE_ID", "NIVEAU_RESPONSABILITE", "RESP_LEGAL"])?;
+    let values = fields(reader, ["ELEVE_ID", "PERSONNE_ID", "NIVEAU_RESPONSABILITE", "RESP_LEGAL"])?;
+    // The row is behind us: its faults are told, and do not make the next one be passed over.
+    match tie(line, values) {
+        Ok(Some((pupil, person))) => {
+            ties.entry(pupil).or_default().insert(person, line);
+        }
+        Ok(None) => (),
+        Err(fault) => report(fault),
+    }
+    Ok(())
+}
+
+/// A pupil and who represents the pupil; none for any other contact.
+fn tie(line: u64, [pupil, person, rank, old_rank]: [Option<Field>; 4]) -> Result<Option<(PupilId, i64)>, Fault> {
     let id = |field: Option<Field>, name: &str| match field {
         Some(field) => field.parse(identifier),
         None => Err(Fault::new(line, "BALISE", format!("{name} is missing: export the file again, whole"))),
@@ -102,8 +116,5 @@ fn read_tie<R: BufRead>(reader: &mut StrictReader<R>, ties: &mut Ties) -> Result
             return Err(of_pupil(pupil, Fault::new(line, "VALEUR", message)));
         }
     };
-    if legal {
-        ties.entry(pupil).or_default().insert(person, line);
-    }
-    Ok(())
+    Ok(legal.then_some((pupil, person)))
 }
