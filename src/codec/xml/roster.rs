@@ -206,7 +206,8 @@ fn enter<R: BufRead>(reader: &mut StrictReader<R>, name: &str) -> Result<(), Fau
     reader.enter_read()
 }
 
-/// Reads the rows of the section on which it stands, at most `rows_max` over all sections of the kind.
+/// Reads the rows of the section on which it stands; `left` counts down those that all sections of the kind may have. A
+/// row must not fail once it was read to its end: what is wrong with it is then reported, or the next would be passed.
 fn section<R: BufRead>(
     reader: &mut StrictReader<R>,
     row_name: &str,
@@ -258,7 +259,7 @@ fn of_pupil(pupil: PupilId, fault: Fault) -> Fault {
 fn name(text: &str) -> Result<Private<String>, Wrong> {
     let misread = text.split(['Ã', 'Å']).skip(1).any(|after| after.chars().next().is_some_and(|char| !char.is_ascii()));
     if misread {
-        return Err(Wrong("ENCODAGE", "the file says another encoding than UTF-8, and was saved in it".to_owned()));
+        return Err(Wrong("ENCODAGE", "the file was saved in UTF-8 and says another encoding".to_owned()));
     }
     Ok(spaced(text))
 }
