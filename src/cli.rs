@@ -19,6 +19,7 @@ pub mod preview;
 pub mod progress;
 pub mod replay;
 pub mod resync;
+pub mod roster;
 pub mod run;
 pub mod sandbox;
 pub mod schema;
@@ -113,6 +114,8 @@ pub enum Command {
     Import(import::Args),
     /// Check files of the exchange: prints `file:row:code:message`, writes nothing
     Check(check::Args),
+    /// Put SIECLE's own exports beside the téléservice: whom it does not know, who left, what differs
+    Roster(roster::Args),
     /// Show schools, nights, next instants, anomalies, what is held or in doubt
     Status(status::Args),
     /// List anomalies, or settle them
@@ -226,6 +229,7 @@ async fn execute(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Lots(args) => lots::execute(args, global).await,
         Command::Import(args) => import::execute(args, global).await,
         Command::Check(args) => check::execute(&args, global),
+        Command::Roster(args) => roster::execute(args, global).await,
         Command::Status(args) => status::execute(args, global).await,
         Command::Anomalies(args) => anomalies::execute(args, global).await,
         Command::Replay(args) => replay::execute(args, global).await,

@@ -45,6 +45,7 @@
 //! - A run owns its school by a lease whose epoch each of its writes checks.
 //! - No network and no file inside a transaction.
 //! - Absence is no instruction: an empty feed, a missing file, a silent family delete, unlock and accept nothing.
+//! - SIECLE's own exports (the roster) are looked at and never obeyed: they change no demand and lock nothing.
 //! - No name, INE, address, choice or reason in a log, an error, a metric or a file's name.
 //!
 //! # What is absent, on purpose

@@ -26,6 +26,7 @@ pub mod reference;
 pub mod report;
 pub mod reread;
 pub mod responses;
+pub mod roster;
 pub mod rounds;
 pub mod status;
 pub mod step;

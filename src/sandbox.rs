@@ -3,6 +3,7 @@
 
 pub mod councils;
 pub mod desk;
+pub mod exports;
 pub mod faults;
 pub mod feed;
 pub mod folders;

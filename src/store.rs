@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod pupils;
 pub mod purge;
 pub mod responses;
+pub mod roster;
 pub mod secrets;
 #[cfg(test)]
 pub(crate) mod test_support;

@@ -53,10 +53,12 @@ pub async fn execute(args: Args) -> anyhow::Result<Exit> {
         Some(keep) => keep,
         None => tempfile::Builder::new().prefix("navette-demo-").tempdir()?.keep(),
     };
-    let keep = keep.join("files");
-    suite::copy(&files, &keep)?;
+    let (kept, base) = (keep.join("files"), keep.join("base-eleves"));
+    suite::copy(&files, &kept)?;
+    let said_of_base = demo::exports(&ended.stage, &base).await?;
     ended.stage.strike().await;
-    print(&format!("\n{} fichiers échangés, chacun avec son .sha256, dans {}\n", files.len() / 2, keep.display()))?;
+    print(&format!("\n{} fichiers échangés, chacun avec son .sha256, dans {}\n", files.len() / 2, kept.display()))?;
+    print(&format!("{}, dans {}\n", said_of_base.join("\n"), base.display()))?;
     if !ended.failures.is_empty() {
         ended.failures.iter().for_each(|failure| complain(failure));
         bail!("the demonstration did not end as it should");

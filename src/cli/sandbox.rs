@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::crash::Crash;
 use crate::domain::{
     lot::{Encoding, Format},
+    pupil::Pupil,
     school::SchoolYear,
     time::{Civil, Date, HOUR_S, TimeOfDay, Timestamp, Zone, day_before, slot_instant},
 };
@@ -17,7 +18,7 @@ use crate::domain::{
 use crate::files::Files;
 use crate::replay::{document::Fault, tour};
 use crate::sandbox::{
-    Shared,
+    Shared, exports,
     folders::{SiecleFolder, TeleserviceFolder},
     http::serve_with,
     pages::{self, Pages, letters::Letterhead},
@@ -58,7 +59,7 @@ pub struct Args {
     /// Folder of the exchange, over directory
     #[arg(long, value_name = "DIR")]
     pub path: Option<PathBuf>,
-    /// Write navette.toml, schools.csv and calendrier.csv to this folder
+    /// Write navette.toml, schools.csv, calendrier.csv, and the schools' SIECLE exports in base-eleves/, to this folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Over directory: go on serving once all is written
@@ -234,8 +235,20 @@ fn write(out: &Path, world: &World, today: Date, links: &Links<'_>) -> anyhow::R
     for (name, text) in files {
         fs::write(out.join(name), text).with_context(there)?;
     }
+    for school in &world.schools {
+        let folder = out.join(EXPORTS).join(school.key.uai.as_str());
+        fs::create_dir_all(&folder).with_context(there)?;
+        let pupils: Vec<Pupil> = school.pupils.iter().map(|one| one.pupil.clone()).collect();
+        let enrolled = exports::enrolled_with_differences(&pupils, today);
+        for (name, bytes) in exports::exports(school.key, &pupils, &enrolled, today.and_time(time(OPENING_HOUR)))? {
+            fs::write(folder.join(name), bytes).with_context(there)?;
+        }
+    }
     Ok(())
 }
+
+/// Folder of what the base élèves of each school exports.
+const EXPORTS: &str = "base-eleves";
 
 fn configuration(links: &Links<'_>) -> String {
     let (teleservice, siecle) = match links {

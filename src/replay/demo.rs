@@ -1,5 +1,6 @@
 //! The built-in scenario of `navette demo`, and its French timeline.
 
+use crate::codec::xml::roster::read_file;
 use crate::domain::{
     lot::Format,
     time::{Timestamp, Zone, french},
@@ -9,10 +10,16 @@ use crate::replay::{
     parse::parse,
     player::Happening,
     scenario::{Action, Scenario, Step, Who},
+    stage::Stage,
     steps::Played,
 };
-use crate::run::outcome::Done;
+use crate::run::{
+    outcome::Done,
+    roster::{self, Brought},
+};
+use crate::sandbox::{exports, hold};
 use crate::window::Hand;
+use std::{fs, io::Cursor, path::Path};
 
 /// The family name of the guide's pupil.
 const LAST_NAME: &str = "DUPOND";
@@ -63,6 +70,32 @@ impl Timeline {
     fn line(&self, at: Timestamp, said: &str) -> String {
         format!("{:<34} {said}", french(at.civil_in(self.zone)))
     }
+}
+
+/// What the school's *base élèves* exports, written to `folder` and put beside the téléservice: a line a school.
+///
+/// # Errors
+/// When they cannot be written or read, or the ledger cannot be used.
+pub async fn exports(stage: &Stage, folder: &Path) -> anyhow::Result<Vec<String>> {
+    let now = stage.clock.now();
+    let mut said = Vec::new();
+    for (key, served) in &stage.ctx.schools {
+        let office = hold(&stage.siecle).school(*key).map(|office| office.pupils.values().cloned().collect::<Vec<_>>());
+        let pupils = office.unwrap_or_default();
+        let written = exports::exports(*key, &pupils, &exports::enrolled(&pupils), now.civil_in(served.school.zone))?;
+        let mut brought = Brought::default();
+        fs::create_dir_all(folder)?;
+        for (name, bytes) in written {
+            fs::write(folder.join(name), &bytes)?;
+            let export = read_file(Cursor::new(bytes), &mut |_| ())?;
+            brought.add(export, &served.school)?;
+        }
+        let compared = roster::check(&stage.ctx, served, brought, now).await?;
+        let known: u32 = compared.pupils.iter().flat_map(|levels| levels.values()).sum();
+        let differences = compared.findings.len();
+        said.push(format!("base élèves de {key} : {known} élèves, {differences} écart(s) avec le téléservice"));
+    }
+    Ok(said)
 }
 
 fn told(step: &Step, played: &Played) -> Option<String> {

@@ -14,6 +14,7 @@ use crate::nights::{self, NightOutcome};
 use crate::run::{
     context::{Context, Served},
     facts,
+    roster::{self, RosterStatus},
     step::StepError,
 };
 
@@ -53,6 +54,8 @@ pub struct SchoolStatus {
     pub held: u32,
     /// Lots in doubt.
     pub in_doubt: u32,
+    /// SIECLE's own exports beside the téléservice, where they were loaded.
+    pub roster: Option<RosterStatus>,
     /// Its campaigns.
     pub campaigns: Vec<CampaignStatus>,
     /// The latest nightly report.
@@ -145,6 +148,7 @@ pub async fn with_facts(
         anomalies: anomalies::count_open(tx, school).await?,
         held: holds::count(tx, school).await?,
         in_doubt: u32::try_from(in_doubt).unwrap_or(u32::MAX),
+        roster: roster::counts(tx, &served.school, now).await?,
         campaigns: found,
         letter: outbox::latest(tx, school).await?,
     };
@@ -222,6 +226,7 @@ impl SchoolStatus {
             "held": self.held,
             "in_doubt": self.in_doubt,
             "report": report,
+            "roster": self.roster.as_ref().map(RosterStatus::json),
             "campaigns": campaigns,
         })
     }

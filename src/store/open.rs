@@ -244,7 +244,7 @@ mod tests {
     use crate::store::db::Engine;
     use crate::store::open::*;
     use crate::store::test_support::{arrives, dump, file, key, memory, noon, read, school, url};
-    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, outbox, responses};
+    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, outbox, responses, roster};
     use rstest::rstest;
     use std::{fs, os::unix::fs::PermissionsExt};
 
@@ -383,7 +383,8 @@ mod tests {
         assert!(matches!(store.backup(&target).await, Err(StoreError::File { .. })), "a copy replaces nothing");
     }
 
-    /// A database as migration `version` made it, with rows in each of its tables.
+    /// A database as migration `version` made it, with rows in each of its tables: each migration's fixture fills those
+    /// that it added, and is carried over by those that follow.
     async fn left_by(version: i64) -> SqlitePool {
         let pool = one_connection().connect_with(connecting(SqliteConnectOptions::new())).await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
@@ -433,6 +434,11 @@ mod tests {
             assert_eq!(demands::known(&mut tx, key()).await.unwrap().len(), 2);
             let letter = outbox::due(&mut tx, school(), noon().plus_s(30 * DAY_S)).await.unwrap();
             assert_eq!(letter.is_some(), LETTERS_SINCE <= migration.version);
+            let roster = roster::read(&mut tx, school()).await.unwrap().map(|it| it.roster);
+            let rows = roster.and_then(|it| Some((it.pupils?.len(), it.people?.len())));
+            let expected = (2 <= migration.version).then_some((2, 1));
+            let nomenclature = roster::nomenclature(&mut tx, school()).await.unwrap();
+            assert_eq!((rows, nomenclature.is_some()), (expected, expected.is_some()));
         }
     }
 

@@ -5,7 +5,7 @@ use crate::domain::{lot::FileName, school::SchoolYear, time::Timestamp};
 use crate::store::{StoreError, Tx, value::values};
 
 /// Tables that hold nothing but personal data, those that refer to others first.
-const PERSONAL: [&str; 11] = [
+const PERSONAL: [&str; 14] = [
     "reply",
     "acknowledgement",
     "demand",
@@ -16,6 +16,10 @@ const PERSONAL: [&str; 11] = [
     "response",
     "hold",
     "anomaly",
+    "roster_person",
+    "roster_pupil",
+    // Without its rows it would say that all have left.
+    "roster",
     "pupil",
 ];
 

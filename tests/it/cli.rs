@@ -16,7 +16,7 @@ use navette::{
 use rstest::rstest;
 use std::{fs, path::PathBuf};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "demo",
     "run",
     "daemon",
@@ -26,6 +26,7 @@ const COMMANDS: [&str; 19] = [
     "lots",
     "import",
     "check",
+    "roster",
     "status",
     "anomalies",
     "replay",

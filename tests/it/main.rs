@@ -17,6 +17,7 @@ mod random;
 mod replay;
 mod report;
 mod resync;
+mod roster;
 mod scenarios;
 mod schemas;
 mod smtp;

@@ -97,7 +97,17 @@ fn status(number: u32) -> SchoolStatus {
     };
     let feed = Cursor { epoch: 1, seq: 12, last: None, stopped: None, reread: false, read_at: Some(now()) };
     let campaigns = vec![campaign];
-    SchoolStatus { school, last_night: Some(night), feed, anomalies: 0, held: 0, in_doubt: 0, campaigns, letter: None }
+    SchoolStatus {
+        school,
+        last_night: Some(night),
+        feed,
+        anomalies: 0,
+        held: 0,
+        in_doubt: 0,
+        roster: None,
+        campaigns,
+        letter: None,
+    }
 }
 
 fn details(status: SchoolStatus) -> Details {
