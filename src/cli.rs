@@ -3,9 +3,12 @@
 pub mod anomalies;
 pub mod calendar;
 pub mod check;
+pub mod daemon;
 pub mod demo;
 pub mod exit;
 pub mod import;
+pub mod journal;
+pub mod kinds;
 pub mod later;
 pub mod logging;
 pub mod lots;
@@ -13,6 +16,7 @@ pub mod output;
 pub mod pages;
 pub mod parsers;
 pub mod preview;
+pub mod progress;
 pub mod replay;
 pub mod resync;
 pub mod run;
@@ -215,7 +219,7 @@ async fn execute(command: Command, global: &Global) -> anyhow::Result<Exit> {
     match command {
         Command::Demo(args) => demo::execute(args, global).await,
         Command::Run(args) => run::execute(args, global).await,
-        Command::Daemon => Err(Later::Daemon.into()),
+        Command::Daemon => daemon::execute(global).await,
         Command::Resync(args) => resync::execute(args, global).await,
         Command::Window(args) => window::execute(args, global).await,
         Command::Calendar(args) => calendar::execute(args, global).await,

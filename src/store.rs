@@ -6,6 +6,7 @@
 
 pub mod anomalies;
 pub mod campaigns;
+pub mod counts;
 pub mod db;
 pub mod demands;
 pub mod feed;

@@ -5,6 +5,7 @@ mod body;
 pub mod directory;
 mod feed;
 pub mod http;
+pub mod ping;
 pub mod siecle;
 pub mod teleservice;
 

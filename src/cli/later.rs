@@ -4,8 +4,6 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`navette {}` is not part of this version", self.words())]
 pub enum Later {
-    /// `daemon`
-    Daemon,
     /// `doctor`
     Doctor,
     /// `purge`
@@ -18,7 +16,6 @@ impl Later {
     /// The words that call it.
     pub const fn words(self) -> &'static str {
         match self {
-            Self::Daemon => "daemon",
             Self::Doctor => "doctor",
             Self::Purge => "purge",
             Self::Backup => "backup",

@@ -25,6 +25,7 @@ use crate::store::{Store, campaigns, lease::Holder, pupils};
 use crate::transport::{
     directory::DirectoryOptions,
     http::{HttpOptions, Url},
+    ping::Pings,
     siecle::Siecle,
     teleservice::Teleservice,
 };
@@ -186,26 +187,63 @@ fn sqlite_file(url: &str) -> Option<&Path> {
 /// # Errors
 /// `Stop` for what is wrong in the set-up; the store's.
 pub async fn context(options: &Options, crash: Crash) -> anyhow::Result<Context> {
-    let clock = Clock::Machine;
-    let settings = settings(options)?;
-    let schools = schools(options, &clock, &crash)?;
+    // Nothing is opened, and made, for a set-up that is wrong elsewhere.
+    let wired = wired(options, &crash)?;
     let url = database_url(&options.store)?;
-    let mail = options.mail.as_ref().map(|mail| post(mail, &crash)).transpose()?;
+    let store = Store::open(&url, crash.clone()).await?;
+    Ok(of_parts(options, store, wired, crash))
+}
+
+/// The same on a store that is open.
+///
+/// # Errors
+/// `Stop` for what is wrong in the set-up.
+pub fn on_store(options: &Options, store: Store, crash: Crash) -> anyhow::Result<Context> {
+    let wired = wired(options, &crash)?;
+    Ok(of_parts(options, store, wired, crash))
+}
+
+/// What needs no store.
+struct Parts {
+    settings: Settings,
+    schools: BTreeMap<SchoolKey, Served>,
+    mail: Option<Post>,
+    references: Option<References>,
+}
+
+fn wired(options: &Options, crash: &Crash) -> anyhow::Result<Parts> {
     let key = options.log.pupil_key.as_ref().map(SecretFile::read).transpose();
     let key = key.map_err(|fault| Stop::usage(fault.to_string()))?;
-    let store = Store::open(&url, crash.clone()).await?;
-    Ok(Context {
+    Ok(Parts {
+        settings: settings(options)?,
+        schools: schools(options, &Clock::Machine, crash)?,
+        mail: options.mail.as_ref().map(|mail| post(mail, crash)).transpose()?,
+        references: key.map(|key| References::new(key.expose_secret().as_bytes())),
+    })
+}
+
+fn of_parts(options: &Options, store: Store, parts: Parts, crash: Crash) -> Context {
+    Context {
         store,
         files: Files::new(crash.clone()),
         files_root: options.store.files.clone(),
-        schools,
-        settings,
-        clock,
+        schools: parts.schools,
+        settings: parts.settings,
+        clock: Clock::Machine,
         holder: Holder { host: host(), process: std::process::id() },
         crash,
-        mail: mail.map(Arc::new),
-        references: key.map(|key| References::new(key.expose_secret().as_bytes())),
-    })
+        mail: parts.mail.map(Arc::new),
+        references: parts.references,
+    }
+}
+
+/// The dead man's switch, where one is configured.
+///
+/// # Errors
+/// `Stop` where its address can't be used.
+pub fn pings(options: &Options) -> anyhow::Result<Option<Pings>> {
+    let made = options.health.ping.clone().map(Pings::new).transpose();
+    made.map_err(|fault| Stop::usage(format!("health.ping_url: {fault}")).into())
 }
 
 /// By whom letters to the schools go.

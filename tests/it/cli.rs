@@ -105,7 +105,6 @@ fn wrong_usage_ends_with_2_and_says_it_on_standard_error(#[case] arguments: &[&s
 }
 
 #[rstest]
-#[case(&["daemon"], "daemon")]
 #[case(&["doctor"], "doctor")]
 #[case(&["purge", "--year", "2019"], "purge")]
 #[case(&["backup", "x.db"], "backup")]
