@@ -209,23 +209,26 @@ struct Parts {
     schools: BTreeMap<SchoolKey, Served>,
     mail: Option<Post>,
     references: Option<References>,
+    files: Files,
 }
 
 fn wired(options: &Options, crash: &Crash) -> anyhow::Result<Parts> {
     let key = options.log.pupil_key.as_ref().map(SecretFile::read).transpose();
     let key = key.map_err(|fault| Stop::usage(fault.to_string()))?;
+    let files = Files::new(crash.clone());
     Ok(Parts {
         settings: settings(options)?,
-        schools: schools(options, &Clock::Machine, crash)?,
-        mail: options.mail.as_ref().map(|mail| post(mail, crash)).transpose()?,
+        schools: schools(options, &Clock::Machine, crash, &files)?,
+        mail: options.mail.as_ref().map(|mail| post(mail, &files)).transpose()?,
         references: key.map(|key| References::new(key.expose_secret().as_bytes())),
+        files,
     })
 }
 
 fn of_parts(options: &Options, store: Store, parts: Parts, crash: Crash) -> Context {
     Context {
         store,
-        files: Files::new(crash.clone()),
+        files: parts.files,
         files_root: options.store.files.clone(),
         schools: parts.schools,
         settings: parts.settings,
@@ -247,10 +250,10 @@ pub fn pings(options: &Options) -> anyhow::Result<Option<Pings>> {
 }
 
 /// By whom letters to the schools go.
-fn post(options: &MailOptions, crash: &Crash) -> anyhow::Result<Post> {
+fn post(options: &MailOptions, files: &Files) -> anyhow::Result<Post> {
     let from = &options.from;
     let made = match &options.transport {
-        MailTransport::Directory(path) => Post::directory(from, Files::new(crash.clone()), path.clone()),
+        MailTransport::Directory(path) => Post::directory(from, files.clone(), path.clone()),
         MailTransport::Smtp { host, port, tls, login } => {
             let read = |(user, file): &(String, SecretFile)| Ok((user.clone(), file.read()?));
             let login: Result<_, SecretFault> = login.as_ref().map(read).transpose();
@@ -319,7 +322,12 @@ fn place(link: &Link, uai: Uai) -> Place {
     }
 }
 
-fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BTreeMap<SchoolKey, Served>> {
+fn schools(
+    options: &Options,
+    clock: &Clock,
+    crash: &Crash,
+    files: &Files,
+) -> anyhow::Result<BTreeMap<SchoolKey, Served>> {
     let mut teleservices: BTreeMap<Place, Arc<Teleservice>> = BTreeMap::new();
     let mut siecles: BTreeMap<Place, Arc<Siecle>> = BTreeMap::new();
     let mut schools = BTreeMap::new();
@@ -328,14 +336,14 @@ fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BT
             entry.insert(Arc::new(match &options.teleservice {
                 Link::Http(link) => Teleservice::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("teleservice: {fault}")))?,
-                Link::Directory(path) => Teleservice::directory(folder(path.for_school(key.uai)), crash.clone()),
+                Link::Directory(path) => Teleservice::directory(folder(path.for_school(key.uai)), files.clone()),
             }));
         }
         if let Entry::Vacant(entry) = siecles.entry(place(&options.siecle.link, key.uai)) {
             entry.insert(Arc::new(match &options.siecle.link {
                 Link::Http(link) => Siecle::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("siecle: {fault}")))?,
-                Link::Directory(path) => Siecle::directory(folder(path.for_school(key.uai)), crash.clone()),
+                Link::Directory(path) => Siecle::directory(folder(path.for_school(key.uai)), files.clone()),
             }));
         }
     }
