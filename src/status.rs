@@ -1,9 +1,8 @@
 //! What can be seen over HTTP while the daemon runs: how it is, where the schools stand. Reads, never decides.
 
+mod gate;
 mod health;
 mod page;
-
-pub use page::router as pages;
 
 use crate::run::{
     live::Live,
@@ -11,27 +10,30 @@ use crate::run::{
     status::{self, of_all},
     step::StepError,
 };
+use crate::status::gate::Password;
 
 use axum::{
     Json, Router,
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
+    middleware,
     response::IntoResponse,
     routing::get,
 };
+use secrecy::SecretString;
 use serde_json::Value;
 
 /// Prometheus' text format.
 const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The pages that need no password; those for people come beside them.
-pub fn router(live: &Live) -> Router {
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics))
-        .route("/api/status", get(api))
-        .with_state(live.clone())
+/// Everything: supervision asks for its one word freely, all that tells of schools is behind the password, where one is
+/// given.
+pub fn router(live: &Live, password: Option<&SecretString>) -> Router {
+    let told = Router::new().route("/metrics", get(metrics)).route("/api/status", get(api)).with_state(live.clone());
+    let told = told.merge(page::router(live));
+    let told = told.layer(middleware::from_fn_with_state(password.map(Password::new), gate::keep));
+    let asked = Router::new().route("/healthz", get(health::alive)).route("/readyz", get(health::ready));
+    asked.with_state(live.clone()).merge(told)
 }
 
 /// The same document as `navette status --json`.

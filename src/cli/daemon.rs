@@ -29,7 +29,7 @@ pub async fn execute(global: &Global) -> anyhow::Result<Exit> {
     let live = Live::new(desk.ctx.clone());
     let password = desk.options.status.password.as_ref().map(SecretFile::read).transpose();
     let password = password.map_err(|fault| Stop::usage(fault.to_string()))?;
-    let router = status::router(&live).merge(status::pages(&live, password.as_ref()));
+    let router = status::router(&live, password.as_ref());
     let outlets = outlets(&desk.options)?;
     let (path, running) = (global.config.clone(), Arc::new(desk.options));
     let reload = move |old: Context| {

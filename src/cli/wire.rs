@@ -218,9 +218,9 @@ fn wired(options: &Options, crash: &Crash) -> anyhow::Result<Parts> {
     Ok(Parts {
         settings: settings(options)?,
         schools: schools(options, &Clock::Machine, crash, &files)?,
-        files,
-        mail: options.mail.as_ref().map(|mail| post(mail, crash)).transpose()?,
+        mail: options.mail.as_ref().map(|mail| post(mail, &files)).transpose()?,
         references: key.map(|key| References::new(key.expose_secret().as_bytes())),
+        files,
     })
 }
 
@@ -251,10 +251,10 @@ pub fn pings(options: &Options) -> anyhow::Result<Option<Pings>> {
 }
 
 /// By whom letters to the schools go.
-fn post(options: &MailOptions, crash: &Crash) -> anyhow::Result<Post> {
+fn post(options: &MailOptions, files: &Files) -> anyhow::Result<Post> {
     let from = &options.from;
     let made = match &options.transport {
-        MailTransport::Directory(path) => Post::directory(from, Files::new(crash.clone()), path.clone()),
+        MailTransport::Directory(path) => Post::directory(from, files.clone(), path.clone()),
         MailTransport::Smtp { host, port, tls, login } => {
             let read = |(user, file): &(String, SecretFile)| Ok((user.clone(), file.read()?));
             let login: Result<_, SecretFault> = login.as_ref().map(read).transpose();

@@ -2,7 +2,6 @@
 //! asked of another host. They read, and never decide.
 
 mod country;
-mod gate;
 mod school;
 mod timeline;
 mod words;
@@ -13,7 +12,6 @@ use crate::status::{
     Unreadable,
     page::{
         country::{Country, Wanted},
-        gate::Password,
         school::SchoolPage,
     },
 };
@@ -22,11 +20,9 @@ use axum::{
     Router,
     extract::{Path, Query, State},
     http::{StatusCode, header},
-    middleware,
     response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
-use secrecy::SecretString;
 
 /// A page reloads itself: its numbers are never older than a tick.
 const RELOAD_S: &str = "60";
@@ -40,10 +36,9 @@ struct Pages {
     country: Country,
 }
 
-/// The pages, behind a password where one is given.
-pub fn router(live: &Live, password: Option<&SecretString>) -> Router {
+/// The pages.
+pub fn router(live: &Live) -> Router {
     let pages = Pages { live: live.clone(), country: Country::new(live.clone()) };
-    let password = password.map(Password::new);
     Router::new()
         .route("/", get(home))
         .route("/ecoles", get(schools))
@@ -51,7 +46,6 @@ pub fn router(live: &Live, password: Option<&SecretString>) -> Router {
         .route("/style.css", get(async || ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)))
         .route("/icon.svg", get(async || ([(header::CONTENT_TYPE, "image/svg+xml")], ICON)))
         .with_state(pages)
-        .layer(middleware::from_fn_with_state(password, gate::keep))
 }
 
 /// What an address can ask of any page.

@@ -62,7 +62,7 @@ where
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let reload = |_| async { Err(vec!["navette.toml:1: a fault".to_owned()]) };
-    let pages = (listener, status::router(&live));
+    let pages = (listener, status::router(&live, None));
     let wired = Wired { live: live.clone(), outlets: Outlets::default(), pages, reload, job };
     let ended = tokio::spawn(daemon::run(wired, Calls { alarm: heard, signals: called }));
     Loop { pulse: live.pulse(), live, alarm, signals, ended, base }

@@ -42,7 +42,7 @@ impl Pages {
     async fn of(ctx: Context) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let host = format!("http://{}", listener.local_addr().unwrap());
-        let router = status::pages(&Live::new(ctx), None);
+        let router = status::router(&Live::new(ctx), None);
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { host, task }
     }

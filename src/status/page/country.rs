@@ -228,11 +228,14 @@ impl Snapshot {
     fn frame(&self, wanted: &Wanted) -> Frame {
         let is_still = wanted.fige.is_some();
         // Whoever stops the page keeps what was asked for.
-        let asked = [("etat", wanted.etat.as_str()), ("besoin", &wanted.besoin), ("nom", wanted.nom.trim())];
+        let asked = [("etat", wanted.etat.as_str()), ("besoin", wanted.besoin.as_str()), ("nom", wanted.nom.trim())];
         let asked = asked.into_iter().filter(|(_, value)| !value.is_empty());
         let asked = asked.chain((!is_still).then_some(("fige", "1")));
         let query = reqwest::Url::parse_with_params("http://localhost/", asked);
-        let query = query.ok().and_then(|url| url.query().map(|query| format!("?{query}"))).unwrap_or_default();
+        let query = query
+            .ok()
+            .and_then(|url| url.query().filter(|query| !query.is_empty()).map(|query| format!("?{query}")))
+            .unwrap_or_default();
         let at = format!("{}, heure de Paris", french(self.at.floor_minute().civil_in(Zone::Europe__Paris)));
         Frame { is_still, other: format!("/ecoles{query}"), at }
     }

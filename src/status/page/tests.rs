@@ -25,11 +25,6 @@ use crate::store::{
     nights::NightRow,
     outbox::{LetterRow, LetterState},
 };
-use axum::{
-    body::{Body, to_bytes},
-    http::Request,
-};
-use base64::{Engine, prelude::BASE64_STANDARD};
 use rstest::rstest;
 use std::collections::BTreeMap;
 
@@ -320,59 +315,4 @@ fn a_country_is_one_page() {
     well_formed(&html);
     assert_eq!(html.matches("<th scope=\"row\"").count(), 7_000);
     assert!(html.contains("<b>70</b> à risque") && html.contains("<b>7000</b> en tout"), "counts");
-}
-
-async fn asked(password: Option<&str>, given: Option<&str>, method: &str) -> (StatusCode, axum::http::HeaderMap) {
-    use tower::ServiceExt as _;
-    let password = password.map(SecretString::from).as_ref().map(Password::new);
-    let router =
-        Router::new().route("/", get(async || "page")).layer(middleware::from_fn_with_state(password, gate::keep));
-    let mut request = Request::builder().method(method).uri("/");
-    if let Some(given) = given {
-        request = request.header("Authorization", given);
-    }
-    let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
-    let (head, body) = response.into_parts();
-    assert!(head.status != StatusCode::UNAUTHORIZED || !to_bytes(body, 1_000).await.unwrap().starts_with(b"page"));
-    (head.status, head.headers)
-}
-
-fn basic(text: &str) -> String {
-    format!("Basic {}", BASE64_STANDARD.encode(text))
-}
-
-#[rstest]
-#[case::none_is_asked_for(None, None, 200)]
-#[case::right(Some("œuf dur"), Some(basic("anyone:œuf dur")), 200)]
-#[case::right_in_lower_case(Some("x"), Some(basic("a:x").replace("Basic", "basic")), 200)]
-#[case::wrong(Some("x"), Some(basic("a:y")), 401)]
-#[case::longer(Some("x"), Some(basic("a:xx")), 401)]
-#[case::empty(Some("x"), Some(basic("a:")), 401)]
-#[case::missing(Some("x"), None, 401)]
-#[case::another_way(Some("x"), Some("Bearer x".to_owned()), 401)]
-#[case::no_base64(Some("x"), Some("Basic §".to_owned()), 401)]
-#[case::no_colon(Some("x"), Some(basic("x")), 401)]
-#[tokio::test]
-async fn who_is_let_in(#[case] password: Option<&str>, #[case] given: Option<String>, #[case] expected: u16) {
-    let (status, headers) = asked(password, given.as_deref(), "GET").await;
-    assert_eq!(status.as_u16(), expected);
-    assert_eq!(headers.contains_key("www-authenticate"), expected == 401);
-    for (name, value) in [
-        (
-            "content-security-policy",
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-        ),
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "no-referrer"),
-        ("cache-control", "no-store"),
-    ] {
-        assert_eq!(headers[name], value);
-    }
-}
-
-#[tokio::test]
-async fn pages_are_read_only() {
-    for method in ["POST", "PUT", "DELETE", "PATCH"] {
-        assert_eq!(asked(None, None, method).await.0, StatusCode::METHOD_NOT_ALLOWED);
-    }
 }
