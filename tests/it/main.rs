@@ -12,10 +12,13 @@ mod crash;
 mod http;
 mod model;
 mod night;
+mod pages;
 mod random;
 mod resync;
 mod scenarios;
 mod schemas;
+#[cfg(feature = "outside")]
+mod screens;
 mod stand;
 mod twice;
 mod window;
