@@ -119,8 +119,8 @@ fn told(step: &Step, played: &Played) -> Option<String> {
             format!("{} accepte pour {} : {}", who.by, who.pupil, voies.join(", "))
         }
         Action::Respond { division, .. } => {
-            let division = division.as_ref().map_or("toutes les divisions", |division| division.as_str());
-            format!("conseil de classe : les réponses de la {division} sont saisies dans Siècle")
+            let whose = division.as_ref().map_or_else(String::new, |division| format!(" de la {division}"));
+            format!("conseil de classe : les réponses{whose} sont saisies dans Siècle")
         }
         Action::EntryComplete => "l'établissement déclare la saisie terminée".to_owned(),
         Action::Window { hand: Hand::Reopen, .. } => "l'établissement demande la réouverture".to_owned(),

@@ -12,6 +12,7 @@ mod gate;
 pub mod letters;
 mod receipts;
 mod session;
+mod verdicts;
 mod view;
 mod words;
 

@@ -33,7 +33,7 @@ pub struct Browser {
     session: String,
     client: Client,
     axe: String,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Browser {
@@ -52,14 +52,14 @@ impl Browser {
         let client = Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
         let profile = tempfile::tempdir().unwrap();
         let axe = fs::read_to_string(axe_path()).unwrap();
-        let mut browser = Self { driver, port, session: String::new(), client, axe, _profile: profile };
+        let mut browser = Self { driver, port, session: String::new(), client, axe, profile };
         let asked = browser.call(Method::POST, "", &browser.capabilities()).await;
         browser.session = asked["sessionId"].as_str().expect("a session").to_owned();
         browser
     }
 
     fn capabilities(&self) -> Value {
-        let profile = format!("--user-data-dir={}", self._profile.path().display());
+        let profile = format!("--user-data-dir={}", self.profile.path().display());
         let size = format!("--window-size={},{HEIGHT_PX}", WIDTHS_PX[2]);
         let arguments = [
             "--headless",
@@ -72,6 +72,7 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--no-proxy-server",
+            "--hide-scrollbars",
             &size,
             &profile,
         ];
@@ -113,13 +114,13 @@ impl Browser {
         self.on(&path, "click", &json!({})).await;
     }
 
-    /// Ticks the box or takes the option whose label begins with these words.
-    pub async fn tick(&self, label: &str) {
-        let path = format!("//label[starts-with(normalize-space(.), {})]", quoted(label));
-        self.on(&path, "click", &json!({})).await;
+    /// Presses the first button whose words begin so.
+    pub async fn press_first(&self, words: &str) {
+        self.on(&format!("//button[starts-with(normalize-space(.), {})]", quoted(words)), "click", &json!({})).await;
     }
 
-    /// The same within the group of fields whose legend these words begin.
+    /// Ticks the box, or takes the option, whose label begins with these words, within the group of fields whose legend
+    /// begins with those.
     pub async fn tick_in(&self, legend: &str, label: &str) {
         let group = group(legend);
         self.on(&format!("{group}//label[starts-with(normalize-space(.), {})]", quoted(label)), "click", &json!({}))

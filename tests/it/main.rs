@@ -13,6 +13,7 @@ mod daemon;
 mod http;
 mod model;
 mod night;
+mod pages;
 mod random;
 mod replay;
 mod report;
@@ -20,6 +21,8 @@ mod resync;
 mod roster;
 mod scenarios;
 mod schemas;
+#[cfg(feature = "outside")]
+mod screens;
 mod smtp;
 mod stand;
 #[cfg(feature = "outside")]

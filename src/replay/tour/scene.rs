@@ -3,7 +3,7 @@
 use crate::domain::{
     campaign::Phase,
     school::SchoolKey,
-    time::{TimeOfDay, Timestamp, Zone, french, next_day, slot_instant},
+    time::{HOUR_S, TimeOfDay, Timestamp, Zone, french, next_day, slot_instant},
 };
 use crate::guard::{State, state::What};
 use crate::replay::{
@@ -183,7 +183,7 @@ fn stops(status: &CampaignStatus, now: Timestamp, zone: Zone) -> Vec<Stop> {
             stops.push(stop(&format!("Avancer : {}", what.label()), *at));
         }
     }
-    stops.push(stop("Une heure plus tard", now.plus_s(crate::domain::time::HOUR_S)));
+    stops.push(stop("Une heure plus tard", now.plus_s(HOUR_S)));
     stops.retain(|stop| now.epoch_ms() < stop.epoch_ms);
     stops
 }

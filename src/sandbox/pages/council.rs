@@ -1,11 +1,11 @@
-//! Siècle's screens for the school and its councils: divisions, ranked choices, entry of opinions or proposals, families
-//! without entry, « saisie terminée ». Receipts are `receipts.rs`'s.
+//! Siècle's screens for the school and its councils: divisions, pupils with their ranked choices, families
+//! without entry, « saisie terminée ». The entry for one pupil is `verdicts.rs`'s, receipts are `receipts.rs`'s.
 
 use crate::domain::{
     campaign::{CampaignKey, Phase},
     lot::LotPupil,
     pupil::{Division, Pupil, PupilId, Representative},
-    response::{OpinionValue, RawVerdict},
+    response::RawVerdict,
     school::{Level, SchoolKey, SchoolYear, Uai},
     track::Track,
 };
@@ -15,8 +15,8 @@ use crate::sandbox::{
     pages::{
         Pages, Wired,
         form::{self, Fields},
-        gate::{go_to, html, nothing_here, plain_page, with_status},
-        receipts,
+        gate::{go_to, html, nothing_here, plain_page},
+        receipts, verdicts,
         view::{Frame, Site},
         words,
     },
@@ -36,16 +36,13 @@ use std::{
     sync::Arc,
 };
 
-const NO_REASON: &str = "Vous devez indiquer le motif de l'avis.";
-const NO_VERDICT: &str = "Vous devez répondre sur chaque voie demandée.";
-
 /// The councils' paths.
 pub fn routes() -> Router<Arc<Pages>> {
     Router::new()
         .route("/siecle", get(schools))
         .route("/siecle/{uai}/{year}/{level}/{phase}", get(campaign))
-        .route("/siecle/{uai}/{year}/{level}/{phase}/division", get(division))
-        .route("/siecle/{uai}/{year}/{level}/{phase}/eleve/{pupil}", get(seat).post(enter))
+        .route("/siecle/{uai}/{year}/{level}/{phase}/division", get(division).post(favour))
+        .route("/siecle/{uai}/{year}/{level}/{phase}/eleve/{pupil}", get(verdicts::show).post(verdicts::enter))
         .route("/siecle/{uai}/{year}/{level}/{phase}/sans-saisie", get(without_entry))
         .route("/siecle/{uai}/{year}/{level}/{phase}/saisie-terminee", post(complete))
         .route("/siecle/{uai}/{year}/{level}/{phase}/envois", get(receipts::list))
@@ -176,13 +173,16 @@ async fn campaign(State(pages): Wired, Named(key): Named, Query(asked): Query<As
 }
 
 /// A pupil before the council, with all that Siècle knows of this campaign.
-struct Seat<'o> {
-    id: PupilId,
+pub struct Seat<'o> {
+    /// The pupil.
+    pub id: PupilId,
     name: String,
-    division: &'o Division,
+    /// Division.
+    pub division: &'o Division,
     pupil: Option<&'o Pupil>,
     held: Option<&'o LotPupil>,
-    entry: Option<&'o Entry>,
+    /// What the council entered.
+    pub entry: Option<&'o Entry>,
 }
 
 impl Seat<'_> {
@@ -192,7 +192,8 @@ impl Seat<'_> {
         self.held.map_or(in_procedure, |held| held.demand.is_none())
     }
 
-    fn tracks(&self) -> Vec<Track> {
+    /// Tracks asked for.
+    pub fn tracks(&self) -> Vec<Track> {
         let demand = self.held.and_then(|held| held.demand.as_ref());
         demand.into_iter().flat_map(|demand| demand.choices.as_slice()).map(|choice| choice.track()).collect()
     }
@@ -203,7 +204,7 @@ impl Seat<'_> {
 }
 
 /// Pupils of the level, by division and name: those whom a lot named, and those of the school.
-fn seats(office: &Office, key: CampaignKey) -> Vec<Seat<'_>> {
+pub fn seats(office: &Office, key: CampaignKey) -> Vec<Seat<'_>> {
     let (held, entries) = (office.held.get(&key), office.entries.get(&key));
     let of_level = office.pupils.iter().filter(|(_, pupil)| pupil.level == key.level).map(|(id, _)| *id);
     let ids: BTreeSet<PupilId> = held.into_iter().flat_map(|held| held.keys().copied()).chain(of_level).collect();
@@ -229,13 +230,19 @@ struct DivisionPage {
     division: String,
     provisional: bool,
     pupils: Vec<PupilRow>,
+    /// Demands that the council has not answered.
+    unanswered: usize,
     done: bool,
 }
 
-struct PupilRow {
-    id: PupilId,
-    name: String,
-    choices: Vec<String>,
+/// A pupil as the council reads of one.
+pub struct PupilRow {
+    /// The pupil.
+    pub id: PupilId,
+    /// Name.
+    pub name: String,
+    /// Ranked choices, in words.
+    pub choices: Vec<String>,
     verdicts: Vec<String>,
     out_of_procedure: bool,
 }
@@ -253,10 +260,37 @@ async fn division(State(pages): Wired, Named(key): Named, Query(asked): Query<As
     }
     let (frame, head) = (frame(&pages, key, &format!("Division {division}")), head(&pages, key));
     let provisional = key.phase == Phase::Provisional;
-    html(&DivisionPage { frame, head, division, provisional, pupils, done: asked.fait.is_some() })
+    let unanswered = pupils.iter().filter(|one| one.verdicts.is_empty() && !one.choices.is_empty()).count();
+    html(&DivisionPage { frame, head, division, provisional, pupils, unanswered, done: asked.fait.is_some() })
 }
 
-fn row(one: &Seat<'_>) -> PupilRow {
+/// The council is in favour of whatever it has not answered yet.
+async fn favour(State(pages): Wired, Named(key): Named, Form(fields): Form<Fields>) -> Response {
+    let division = form::value(&fields, "division");
+    let mut siecle = hold(&pages.siecle);
+    let Some(office) = siecle.school(key.school) else { return nothing_here() };
+    let is_unanswered =
+        |one: &Seat<'_>| one.division.as_str() == division && one.entry.is_none() && !one.is_without_entry();
+    let unanswered: Vec<_> = seats(office, key).into_iter().filter(is_unanswered).map(|one| one.id).collect();
+    for id in unanswered {
+        let council = Council { pupil: Some(id), ..Council::default() };
+        if let Err(fault) = siecle.respond(key, &council, pages.clock.now()) {
+            return plain_page(StatusCode::UNPROCESSABLE_ENTITY, "Saisie refusée", &fault.to_string());
+        }
+    }
+    go_to(&division_address(key, division))
+}
+
+/// A division after an entry.
+pub fn division_address(key: CampaignKey, division: &str) -> String {
+    let escape = |byte: u8| {
+        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    format!("{}/division?division={}&fait=saisie", address(key), division.bytes().map(escape).collect::<String>())
+}
+
+/// A pupil in words.
+pub fn row(one: &Seat<'_>) -> PupilRow {
     let choices = one.held.and_then(|held| held.demand.as_ref());
     let choices = choices.into_iter().flat_map(|demand| demand.choices.as_slice()).map(|choice| {
         let formation =
@@ -278,144 +312,6 @@ fn row(one: &Seat<'_>) -> PupilRow {
 
 const fn yes_or_no(accepted: bool) -> &'static str {
     if accepted { "oui" } else { "non" }
-}
-
-/// The entry for one pupil.
-#[derive(Template)]
-#[template(path = "council.html")]
-struct CouncilPage {
-    frame: Frame,
-    head: CampaignHead,
-    pupil: PupilRow,
-    division: String,
-    provisional: bool,
-    tracks: Vec<TrackRow>,
-    any_fault: bool,
-}
-
-/// What the council says of one track.
-struct TrackRow {
-    code: &'static str,
-    label: &'static str,
-    asked: bool,
-    values: Vec<(&'static str, &'static str, bool)>,
-    reason: String,
-    value_fault: Option<&'static str>,
-    reason_fault: Option<&'static str>,
-}
-
-/// The path of a pupil, beside the campaign's.
-#[derive(Deserialize)]
-struct OfPupil {
-    pupil: i64,
-}
-
-async fn seat(State(pages): Wired, Named(key): Named, Path(of): Path<OfPupil>) -> Response {
-    entry_page(&pages, key, PupilId(of.pupil), None).map_or_else(nothing_here, |page| html(&page))
-}
-
-async fn enter(
-    State(pages): Wired,
-    Named(key): Named,
-    Path(of): Path<OfPupil>,
-    Form(fields): Form<Fields>,
-) -> Response {
-    let id = PupilId(of.pupil);
-    let Some(page) = entry_page(&pages, key, id, Some(&fields)) else { return nothing_here() };
-    if page.any_fault {
-        return with_status(StatusCode::UNPROCESSABLE_ENTITY, &page);
-    }
-    let filled = |prefix: &str| {
-        let named =
-            page.tracks.iter().map(|row| (row.code, form::value(&fields, &format!("{prefix}-{}", row.code)).trim()));
-        named.filter(|(_, value)| !value.is_empty()).map(|(code, value)| (code.to_owned(), value.to_owned())).collect()
-    };
-    let (proposals, reasons) = (filled("avis"), filled("motif"));
-    let council = Council { pupil: Some(id), proposals, reasons, ..Council::default() };
-    let entered = hold(&pages.siecle).respond(key, &council, pages.clock.now());
-    match entered {
-        Ok(_) => go_to(&format!("{}/division?division={}&fait=saisie", address(key), escaped(&page.division))),
-        Err(fault) => plain_page(StatusCode::UNPROCESSABLE_ENTITY, "Saisie refusée", &fault.to_string()),
-    }
-}
-
-/// A division in an address.
-fn escaped(division: &str) -> String {
-    division
-        .bytes()
-        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
-/// The page of one pupil, with what was typed and is wrong where a form came, else with what was entered before.
-fn entry_page(pages: &Pages, key: CampaignKey, id: PupilId, typed: Option<&Fields>) -> Option<CouncilPage> {
-    let (pupil, division, tracks) = {
-        let siecle = hold(&pages.siecle);
-        let one = seats(siecle.school(key.school)?, key).into_iter().find(|one| one.id == id)?;
-        let asked = one.tracks();
-        let of_level = Track::ALL.into_iter().filter(|track| track.level() == key.level);
-        // An opinion is on what was asked for; without a demand it is a paper one, on any track (siecle.md).
-        let answered =
-            of_level.filter(|track| key.phase == Phase::Definitive || asked.is_empty() || asked.contains(track));
-        let tracks = answered.map(|track| track_row(key.phase, track, &one, asked.contains(&track), typed)).collect();
-        (row(&one), one.division.to_string(), tracks)
-    };
-    let title = format!("{} — {}", pupil.name, words::phase(key.phase));
-    let mut page = CouncilPage {
-        frame: frame(pages, key, &title),
-        head: head(pages, key),
-        pupil,
-        division,
-        provisional: key.phase == Phase::Provisional,
-        tracks,
-        any_fault: false,
-    };
-    let nothing = typed.is_some() && page.tracks.iter().all(|row| row.values.iter().all(|(_, _, taken)| !taken));
-    if let Some(first) = page.tracks.first_mut().filter(|_| nothing) {
-        first.value_fault = Some(NO_VERDICT);
-    }
-    page.any_fault = page.tracks.iter().any(|row| row.value_fault.is_some() || row.reason_fault.is_some());
-    page.frame.faulty = page.any_fault;
-    Some(page)
-}
-
-fn track_row(phase: Phase, track: Track, one: &Seat<'_>, asked: bool, typed: Option<&Fields>) -> TrackRow {
-    let code = track.code();
-    let (value, reason) = match typed {
-        Some(fields) => {
-            let of = |prefix: &str| form::value(fields, &format!("{prefix}-{code}")).trim().to_owned();
-            (of("avis"), of("motif"))
-        }
-        None => entered(one.entry, code),
-    };
-    let choices: Vec<(&str, &str)> = match phase {
-        Phase::Provisional => OpinionValue::ALL.into_iter().map(|it| (it.code(), words::opinion(it))).collect(),
-        Phase::Definitive => vec![("OUI", "Oui"), ("NON", "Non")],
-    };
-    let unreasoned = OpinionValue::of_code(&value).is_some_and(OpinionValue::needs_reason) && reason.is_empty();
-    TrackRow {
-        code,
-        label: track.label(),
-        asked,
-        value_fault: (typed.is_some() && asked && value.is_empty()).then_some(NO_VERDICT),
-        reason_fault: (typed.is_some() && unreasoned).then_some(NO_REASON),
-        values: choices.into_iter().map(|(code, label)| (code, label, code == value)).collect(),
-        reason,
-    }
-}
-
-/// What was entered on a track before.
-fn entered(entry: Option<&Entry>, code: &str) -> (String, String) {
-    let found = entry.into_iter().flat_map(|entry| &entry.verdicts).find_map(|verdict| match verdict {
-        RawVerdict::Opinion { track, value, reason } if track == code => {
-            Some((value.code(), reason.as_ref().map(|reason| reason.reveal().clone()).unwrap_or_default()))
-        }
-        RawVerdict::Proposal { track, accepted, .. } if track == code => {
-            Some((if *accepted { "OUI" } else { "NON" }, String::new()))
-        }
-        RawVerdict::Opinion { .. } | RawVerdict::Proposal { .. } => None,
-    });
-    found.map(|(value, reason)| (value.to_owned(), reason)).unwrap_or_default()
 }
 
 /// Families whom the school helps to say their choices (the guide, § 3).

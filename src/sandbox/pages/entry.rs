@@ -234,6 +234,8 @@ fn why(seat: &Seat, phase: Phase, code: EntryCode) -> String {
     let owner =
         seat.record.phases.get(&phase).and_then(|entry| entry.owner).filter(|owner| Some(*owner) != seat.eyes());
     match (code, owner) {
+        // The other phase is open: this one is read.
+        (EntryCode::Closed, _) if seat.is_active() => words::PHASE_CLOSED.to_owned(),
         (EntryCode::NotOwner, Some(owner)) => {
             format!("{} Cette saisie a été effectuée par {}.", words::refusal(code), seat.name_of(owner))
         }

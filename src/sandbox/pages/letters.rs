@@ -70,7 +70,7 @@ struct Text<'a> {
     by: &'a str,
     at: String,
     pupil: String,
-    choices: Vec<ChoiceWords>,
+    choices: String,
     block: &'a [String],
 }
 
@@ -91,11 +91,22 @@ impl Recap<'_> {
             by: self.by,
             at: words::stamp(self.version.at, self.zone),
             pupil: words::pupil(self.pupil),
-            choices: words::choices(&self.version.choices),
+            choices: listed(&words::choices(&self.version.choices)),
             block: &self.letterhead.block,
         };
         text.render().ok()
     }
+}
+
+/// The choices as the guide's recap lists them: what goes with a vocational one stands under it, between blank lines.
+fn listed(choices: &[ChoiceWords]) -> String {
+    let one = |choice: &ChoiceWords| {
+        let formation = choice.formation.as_ref().map(|formation| format!("\nMétier ou formation : {formation}\n"));
+        let status = choice.status.map(|status| format!("\n{status}\n\n"));
+        let (rank, track) = (choice.rank, &choice.track);
+        format!("- Choix {rank} : {track}\n{}{}", formation.unwrap_or_default(), status.unwrap_or_default())
+    };
+    choices.iter().map(one).collect::<String>().trim_end().to_owned()
 }
 
 /// The folder of recaps.

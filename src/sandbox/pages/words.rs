@@ -24,6 +24,9 @@ pub const OUT_OF_PROCEDURE: &str = "Cette procédure de dialogue ne s'applique p
     lesquels une procédure spécifique existe par ailleurs. Si vous êtes dans une de ces situations, veuillez contacter le \
     chef d'établissement.";
 
+/// A phase that is only read while the other one is open.
+pub const PHASE_CLOSED: &str = "La saisie de cette phase est fermée : elle reste consultable.";
+
 /// The tab of a phase.
 pub const fn tab(phase: Phase) -> &'static str {
     match phase {
