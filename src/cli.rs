@@ -1,9 +1,11 @@
 //! The face: arguments in, one library call, its result out, an exit code. It decides nothing.
 
 pub mod anomalies;
+pub mod backup;
 pub mod calendar;
 pub mod check;
 pub mod demo;
+pub mod doctor;
 pub mod exit;
 pub mod import;
 pub mod later;
@@ -13,6 +15,7 @@ pub mod output;
 pub mod pages;
 pub mod parsers;
 pub mod preview;
+pub mod purge;
 pub mod replay;
 pub mod resync;
 pub mod run;
@@ -38,7 +41,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 ///
 /// Results go to standard output, logs to standard error. Nothing asks a question on a terminal.
 #[derive(Debug, Parser)]
-#[command(name = "navette", version, propagate_version = PROPAGATED, after_long_help = FOOT)]
+#[command(name = "navette", version = VERSION, propagate_version = PROPAGATED, after_long_help = FOOT)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -47,6 +50,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// Number and commit, as the build script found them.
+const VERSION: &str = env!("NAVETTE_VERSION");
 
 /// `navette run --version` answers like `navette --version`.
 const PROPAGATED: bool = true;
@@ -122,16 +128,9 @@ pub enum Command {
     /// List or print the schemas of the exchange
     Schema(schema::Args),
     /// Remove a school year's personal data; counts, digests and the journal stay
-    Purge {
-        /// Year of the rentrée: 2019 for 2019-2020
-        #[arg(long, value_name = "AAAA", value_parser = parsers::year)]
-        year: crate::domain::school::SchoolYear,
-    },
+    Purge(purge::Args),
     /// Write a consistent copy of the database, also while the daemon runs
-    Backup {
-        /// The file to write; it may not exist yet
-        file: PathBuf,
-    },
+    Backup(backup::Args),
     /// Print the completions of a shell
     Completions(pages::CompletionsArgs),
     /// Write the manual pages
@@ -226,10 +225,10 @@ async fn execute(command: Command, global: &Global) -> anyhow::Result<Exit> {
         Command::Anomalies(args) => anomalies::execute(args, global).await,
         Command::Replay(args) => replay::execute(args, global).await,
         Command::Sandbox(args) => sandbox::execute(args, global).await,
-        Command::Doctor => Err(Later::Doctor.into()),
+        Command::Doctor => doctor::execute(global).await,
         Command::Schema(args) => schema::execute(&args, global),
-        Command::Purge { .. } => Err(Later::Purge.into()),
-        Command::Backup { .. } => Err(Later::Backup.into()),
+        Command::Purge(args) => purge::execute(args, global).await,
+        Command::Backup(args) => backup::execute(args, global).await,
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     }

@@ -7,6 +7,7 @@ pub mod anomalies;
 pub mod approve;
 pub mod context;
 pub mod demands;
+pub mod doctor;
 pub mod enforce;
 pub mod facts;
 pub mod feed;
@@ -17,6 +18,7 @@ pub mod night;
 pub mod orders;
 pub mod outcome;
 pub mod preview;
+pub mod purge;
 pub mod receipts;
 pub mod reference;
 pub mod reread;
@@ -285,7 +287,11 @@ async fn leased(
     }
     let beat = night::Heartbeat::start(ctx, &lease);
     steps(ctx, served, &lease, order, far, now, done).await?;
+    let night = due.is_some();
     night::end(ctx, &lease, due, done, now).await?;
+    if night {
+        purge::expire_logged(ctx, school, now).await;
+    }
     drop(beat);
     release(ctx, &lease).await?;
     let outcome = done.outcome();

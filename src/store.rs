@@ -23,6 +23,7 @@ pub mod secrets;
 #[cfg(test)]
 pub(crate) mod test_support;
 pub(crate) mod texts;
+pub mod upkeep;
 pub mod value;
 
 pub use crate::store::db::Tx;
@@ -135,6 +136,10 @@ impl Store {
     /// When the database cannot be used.
     pub async fn write(&self) -> Result<Tx, StoreError> {
         Tx::begin(&self.engine, Access::Write, self.crash.clone()).await
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     pub(crate) const fn holding(&self) -> &Holding {

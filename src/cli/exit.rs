@@ -69,7 +69,7 @@ impl Exit {
         }
         let in_step = error.downcast_ref::<StepError>().is_some_and(StepError::is_damage);
         match error.downcast_ref::<StoreError>() {
-            Some(StoreError::Url) => Self::Usage,
+            Some(StoreError::Url | StoreError::Elsewhere(_)) => Self::Usage,
             Some(fault) if fault.is_damage() => Self::Human,
             Some(_) | None if in_step => Self::Human,
             Some(_) | None => Self::TryAgain,
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(Exit::of_error(&error), Exit::Human);
         let error = Err::<(), _>(StoreError::Damaged("a row is missing")).context("status").unwrap_err();
         assert_eq!(Exit::of_error(&error), Exit::Human);
-        let error = Err::<(), _>(Later::Backup).context("navette").unwrap_err();
+        let error = Err::<(), _>(Later::Daemon).context("navette").unwrap_err();
         assert_eq!(Exit::of_error(&error), Exit::Usage);
     }
 }

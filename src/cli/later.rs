@@ -6,12 +6,6 @@
 pub enum Later {
     /// `daemon`
     Daemon,
-    /// `doctor`
-    Doctor,
-    /// `purge`
-    Purge,
-    /// `backup`
-    Backup,
 }
 
 impl Later {
@@ -19,9 +13,6 @@ impl Later {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Daemon => "daemon",
-            Self::Doctor => "doctor",
-            Self::Purge => "purge",
-            Self::Backup => "backup",
         }
     }
 }

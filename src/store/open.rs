@@ -1,11 +1,11 @@
-//! Opening a database: the file and its rights, connections, migrations; whether it is whole; a copy of it.
+//! Opening a database: the file and its rights, connections, migrations. What is done for one that is there: `upkeep`.
 
 use crate::crash::Crash;
 use crate::store::db::Engine;
 use crate::store::lease::Holding;
 use crate::store::{Store, StoreError};
 use sqlx::{
-    PgPool, Row as _, SqlitePool,
+    PgPool, SqlitePool,
     migrate::Migrator,
     pool::PoolOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -37,8 +37,8 @@ const FOLDER_MODE: u32 = 0o700;
 /// Migrations are run, not marked as run.
 const MARKS_ONLY: bool = false;
 
-static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+pub(crate) static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+pub(crate) static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 impl Store {
     /// Opens the database of `url` (`sqlite:PATH`, `sqlite::memory:`, `postgres://…`) and brings its tables up to date.
@@ -47,7 +47,7 @@ impl Store {
     /// # Errors
     /// When the URL is neither, or the database cannot be prepared.
     pub async fn open(url: &str, crash: Crash) -> Result<Self, StoreError> {
-        let engine = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let engine = if is_server(url) {
             open_server(url).await?
         } else if url == "sqlite::memory:" {
             open_memory().await?
@@ -57,35 +57,25 @@ impl Store {
         Ok(Self { engine, crash, holding: Holding::default() })
     }
 
-    /// What is wrong with the database's structure, a sentence each; none when it is whole. A server checks itself.
+    /// Opens a database that is there as it is, without making it or bringing its tables up to date; none where there is
+    /// no SQLite file. A file is opened to read only.
     ///
     /// # Errors
-    /// When it cannot even be asked.
-    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        let Engine::Sqlite { readers, .. } = &self.engine else { return Ok(Vec::new()) };
-        let mut faults = Vec::new();
-        for row in sqlx::query("PRAGMA integrity_check").fetch_all(readers).await? {
-            faults.push(row.try_get::<String, _>(0)?);
-        }
-        faults.retain(|fault| fault != "ok");
-        for row in sqlx::query("PRAGMA foreign_key_check").fetch_all(readers).await? {
-            faults.push(format!("a row of table {} refers to a row that is missing", row.try_get::<String, _>(0)?));
-        }
-        Ok(faults)
-    }
-
-    /// Copies an SQLite database into the new file `target`, 0600, consistent while others write.
-    ///
-    /// # Errors
-    /// `Elsewhere` for PostgreSQL, whose own tool does it; `File` when `target` exists or cannot be made.
-    pub async fn backup(&self, target: &Path) -> Result<(), StoreError> {
-        let Engine::Sqlite { writer, .. } = &self.engine else {
-            return Err(StoreError::Elsewhere("use pg_dump to copy a PostgreSQL database"));
+    /// When the URL is none of ours, or the database cannot be used.
+    pub async fn existing(url: &str, crash: Crash) -> Result<Option<Self>, StoreError> {
+        let engine = if is_server(url) {
+            Engine::Postgres(connect(url).await?)
+        } else {
+            let path = file_of(url).ok_or(StoreError::Url)?;
+            if !path.try_exists().map_err(fault_at(&path))? {
+                return Ok(None);
+            }
+            let read_only = true;
+            let options = connecting(SqliteConnectOptions::new().filename(&path).read_only(read_only));
+            let pool = one_connection().connect_with(options).await?;
+            Engine::Sqlite { writer: pool.clone(), readers: pool }
         };
-        OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(target).map_err(fault_at(target))?;
-        let name = target.to_string_lossy().into_owned();
-        sqlx::query("VACUUM INTO $1").bind(name).execute(writer).await?;
-        Ok(())
+        Ok(Some(Self { engine, crash, holding: Holding::default() }))
     }
 
     /// Closes all connections; an SQLite file is left without its write-ahead log.
@@ -108,13 +98,18 @@ fn file_of(url: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path))
 }
 
-async fn open_server(url: &str) -> Result<Engine, StoreError> {
+fn is_server(url: &str) -> bool {
+    url.starts_with("postgres:") || url.starts_with("postgresql:")
+}
+
+async fn connect(url: &str) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)?;
-    let pool: PgPool = PgPoolOptions::new()
-        .max_connections(SERVER_CONNECTIONS_MAX)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
-        .await?;
+    let pool = PgPoolOptions::new().max_connections(SERVER_CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
+    Ok(pool.connect_with(options).await?)
+}
+
+async fn open_server(url: &str) -> Result<Engine, StoreError> {
+    let pool = connect(url).await?;
     let mut connection = pool.acquire().await?;
     POSTGRES.run_direct(None, &mut *connection, MARKS_ONLY).await?;
     drop(connection);
@@ -155,7 +150,8 @@ async fn open_file(path: &Path) -> Result<Engine, StoreError> {
 
 fn connecting(options: SqliteConnectOptions) -> SqliteConnectOptions {
     let enforced = true;
-    options.foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT).row_buffer_size(ROW_BUFFER)
+    // What is deleted is overwritten: names of minors do not linger in free pages.
+    options.pragma("secure_delete", "on").foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT).row_buffer_size(ROW_BUFFER)
 }
 
 fn one_connection() -> PoolOptions<sqlx::Sqlite> {
@@ -175,7 +171,7 @@ async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn fault_at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+pub(crate) fn fault_at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::File { path, source }
 }
@@ -186,9 +182,10 @@ mod tests {
     use crate::domain::time::Zone;
     use crate::store::db::Engine;
     use crate::store::open::*;
-    use crate::store::test_support::{arrives, dump, file, key, memory, noon, read, school, url};
+    use crate::store::test_support::{arrives, dump, file, key, noon, read, school, url};
     use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, responses};
     use rstest::rstest;
+    use sqlx::Row as _;
     use std::{fs, os::unix::fs::PermissionsExt};
 
     #[rstest]
@@ -227,6 +224,24 @@ mod tests {
         let again = Store::open(&url(&folder), Crash::off()).await.unwrap();
         assert_eq!(dump(&again).await, before);
         assert_eq!(again.integrity().await.unwrap(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_database_is_looked_at_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Store::existing(&url(&folder), Crash::off()).await.unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "looking makes nothing");
+        let (folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        // Beside a writer, and after it has gone and taken its write-ahead log along.
+        for _ in 0..2 {
+            let seen = Store::existing(&url(&folder), Crash::off()).await.unwrap().unwrap();
+            assert_eq!(dump(&seen).await["pupil"], 1);
+            let mut tx = seen.write().await.unwrap();
+            assert!(journal::write(&mut tx, None, "test", "", None, noon()).await.is_err());
+            drop(tx);
+            store.close().await;
+        }
     }
 
     #[tokio::test]
@@ -284,31 +299,6 @@ mod tests {
         crash.disarm();
         let mut tx = store.write().await.unwrap();
         assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 1);
-    }
-
-    #[tokio::test]
-    async fn damage_is_told() {
-        let store = memory().await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
-        let Engine::Sqlite { writer, .. } = &store.engine else { panic!("not SQLite") };
-        for sql in ["PRAGMA foreign_keys = off", "INSERT INTO council VALUES ('0380001V', 2019, '3E', 'X', '3 A', 0)"] {
-            sqlx::query(sql).execute(writer).await.unwrap();
-        }
-        let faults = store.integrity().await.unwrap();
-        assert_eq!(faults, ["a row of table council refers to a row that is missing"]);
-    }
-
-    #[tokio::test]
-    async fn a_copy_holds_what_the_database_held() {
-        let (folder, store) = file(Crash::off()).await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        let target = folder.path().join("copy.db");
-        store.backup(&target).await.unwrap();
-        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
-        let copy = Store::open(&format!("sqlite:{}", target.display()), Crash::off()).await.unwrap();
-        assert_eq!(dump(&copy).await, dump(&store).await);
-        assert!(matches!(store.backup(&target).await, Err(StoreError::File { .. })), "a copy replaces nothing");
     }
 
     /// A database as migration `version` made it, with rows in each of its tables.

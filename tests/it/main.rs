@@ -16,5 +16,6 @@ mod scenarios;
 mod schemas;
 mod stand;
 mod twice;
+mod upkeep;
 mod window;
 mod written;
