@@ -4,17 +4,20 @@ pub mod anomalies;
 pub mod backup;
 pub mod calendar;
 pub mod check;
+pub mod daemon;
 pub mod demo;
 pub mod doctor;
 pub mod exit;
 pub mod import;
-pub mod later;
+pub mod journal;
+pub mod kinds;
 pub mod logging;
 pub mod lots;
 pub mod output;
 pub mod pages;
 pub mod parsers;
 pub mod preview;
+pub mod progress;
 pub mod purge;
 pub mod replay;
 pub mod resync;
@@ -28,7 +31,6 @@ pub mod wire;
 
 use crate::cli::{
     exit::{Exit, Stop},
-    later::Later,
     logging::RunSpan,
     output::complain,
 };
@@ -203,18 +205,31 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = match runtime.block_on(execute(cli.command, &cli.global)) {
         Ok(exit) => exit,
         Err(fault) => {
-            complain(&format!("navette: {fault:#}"));
+            complain(&format!("navette: {}", told(&fault)));
             Exit::of_error(&fault)
         }
     };
     exit.into()
 }
 
+/// A fault and its causes; those that are told already are not told again.
+fn told(fault: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in fault.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 async fn execute(command: Command, global: &Global) -> anyhow::Result<Exit> {
     match command {
-        Command::Demo(args) => demo::execute(args, global).await,
+        Command::Demo(args) => demo::execute(args).await,
         Command::Run(args) => run::execute(args, global).await,
-        Command::Daemon => Err(Later::Daemon.into()),
+        Command::Daemon => daemon::execute(global).await,
         Command::Resync(args) => resync::execute(args, global).await,
         Command::Window(args) => window::execute(args, global).await,
         Command::Calendar(args) => calendar::execute(args, global).await,
@@ -249,6 +264,12 @@ mod tests {
         let mut missing = Vec::new();
         walk(&Cli::command(), "navette", &mut missing);
         assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let twice = anyhow::anyhow!("disk is full").context("cannot write x: disk is full").context("night");
+        assert_eq!(told(&twice), "night: cannot write x: disk is full");
     }
 
     #[test]

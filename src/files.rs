@@ -10,7 +10,7 @@ use std::{
     fmt::Write as _,
     fs::{self, File},
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -26,6 +26,8 @@ const DIGEST_BYTES_MAX: u64 = 4_096;
 const MISSING_PARENTS_TOO: bool = true;
 /// Rights of every folder that navette makes.
 const PRIVATE_DIR_MODE: u32 = 0o700;
+/// Rights of what supervision reads under another user's name.
+const PUBLIC_FILE_MODE: u32 = 0o644;
 
 /// What went wrong with a file.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +113,25 @@ impl Files {
             self.crash.reach(Point::DigestPublished).await;
         }
         Ok(())
+    }
+
+    /// Puts `bytes` at `path` in one step, in the place of what stands there, for everybody to read: no file of the
+    /// exchange, which is never replaced.
+    ///
+    /// # Errors
+    /// `Io` when the machine fails.
+    pub async fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), FileFault> {
+        let (path, bytes) = (path.to_owned(), bytes.to_vec());
+        blocking(move || {
+            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let mode = fs::Permissions::from_mode(PUBLIC_FILE_MODE);
+            let temporary =
+                tempfile::Builder::new().prefix(".").suffix(TEMPORARY_ENDING).permissions(mode).tempfile_in(dir);
+            let mut temporary = temporary.map_err(fault("write in", dir))?;
+            temporary.write_all(&bytes).map_err(fault("write", &path))?;
+            temporary.persist(&path).map(drop).map_err(|lost| fault("replace", &path)(lost.error))
+        })
+        .await
     }
 
     /// Reads a plain file of at most `limit` bytes, digest or not.

@@ -31,7 +31,7 @@
 //! | 3 hands | [`store`] [`transport`] `mail` [`sandbox`] | each speaks to one outside thing |
 //! | 4 steps | [`run`] | one file a step: hands in the service of decisions |
 //! | 5 the hand | [`window`] | what a person asks of the guard |
-//! | 6 drivers | `daemon` `status` [`replay`] [`config`] | who calls the steps, with whose clock |
+//! | 6 drivers | [`daemon`] [`status`] [`replay`] [`config`] | who calls the steps, with whose clock |
 //! | 7 face | [`cli`] | arguments, one call, output, exit code |
 //!
 //! One noun in every folder: to follow the demands, open `demands.rs` in `store`, `check`, `plan`, `codec` and `run`.
@@ -105,6 +105,9 @@ pub mod run;
 pub mod window;
 
 // Layer 6: drivers.
+pub mod daemon;
+pub mod status;
+// The other hand on the clock.
 pub mod replay;
 // Wiring's input.
 pub mod config;

@@ -5,6 +5,7 @@
 
 pub mod anomalies;
 pub mod approve;
+pub mod bell;
 pub mod context;
 pub mod demands;
 pub mod doctor;
@@ -12,7 +13,9 @@ pub mod enforce;
 pub mod facts;
 pub mod feed;
 pub mod import;
+pub mod live;
 pub mod lots;
+pub mod metrics;
 pub mod next;
 pub mod night;
 pub mod orders;
@@ -23,8 +26,10 @@ pub mod receipts;
 pub mod reference;
 pub mod reread;
 pub mod responses;
+pub mod rounds;
 pub mod status;
 pub mod step;
+pub mod told;
 
 use crate::crash::Point;
 use crate::domain::{
@@ -35,10 +40,12 @@ use crate::domain::{
 use crate::guard::{FarSide, State};
 use crate::nights::Due;
 use crate::run::{
+    bell::Bell,
     context::{Context, Served},
     demands::Wish,
     outcome::{Done, Step, Summary},
-    responses::Held,
+    responses::{Carry, Held},
+    rounds::{Ended, Rounds},
     step::StepError,
 };
 use crate::store::{
@@ -46,52 +53,78 @@ use crate::store::{
     lease::{self, Lease},
     ledger, responses as held,
 };
-use std::{collections::BTreeSet, sync::Arc};
-use tokio::{sync::Semaphore, task::JoinSet};
-use tracing::{Instrument, error, info, info_span};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tracing::{error, info};
+
+/// A new id that the log puts on every line of a run.
+pub fn id() -> String {
+    format!("{:08x}", rand::random::<u32>())
+}
 
 /// A lease whose heartbeat is older than this is taken over: three heartbeats missed, and a minute of grace.
 pub const LEASE_STALE_S: i64 = 150;
+/// How often the guard's part is done beside a run that lasts.
+const GUARD_AGAIN: Duration = Duration::from_secs(60);
 
 /// One tick of the schools named, or of all: whatever is due, several schools at once.
 ///
 /// One bad school costs the others nothing: its error is its own outcome.
 pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> Summary {
-    let gate = Arc::new(Semaphore::new(ctx.settings.schools_at_once.max(1)));
-    let mut tasks = JoinSet::new();
+    if 1 < ctx.settings.schools_at_once {
+        return tick_seen(ctx, only, &Bell::default(), &mut |_, _| ()).await;
+    }
     let mut summary = Summary::default();
-    if ctx.settings.schools_at_once <= 1 {
-        for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
-            summary.schools.insert(served.school.key, school_tick(ctx, served, now).await);
-        }
-        return summary;
-    }
     for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
-        let (ctx, served, gate) = (ctx.clone(), served.clone(), Arc::clone(&gate));
-        let span = info_span!("school", school.uai = %served.school.key.uai);
-        tasks.spawn(
-            async move {
-                // The gate is never closed, so that waiting for it can't fail.
-                let _place = gate.acquire().await;
-                (served.school.key, school_tick(&ctx, &served, now).await)
-            }
-            .instrument(span),
-        );
-    }
-    while let Some(joined) = tasks.join_next().await {
-        match joined {
-            Ok((key, done)) => {
-                summary.schools.insert(key, done);
-            }
-            Err(fault) => error!("A school's tick ended by a fault: {fault}"),
-        }
+        summary.schools.insert(served.school.key, school_tick(ctx, served, now).await);
     }
     summary
+}
+
+/// The same by the context's clock, with a bell for nights; `seen` is told how many schools are done, of how many. While
+/// it lasts the guard's part is done again each minute: no timer begins a second run beside this one.
+pub async fn tick_seen(
+    ctx: &Context,
+    only: &BTreeSet<SchoolKey>,
+    bell: &Bell,
+    seen: &mut (dyn FnMut(usize, usize) + Send),
+) -> Summary {
+    let mut rounds = Rounds::new(rounds::turn);
+    rounds.begin(ctx, only, bell.clone());
+    let all = rounds.in_hand().len();
+    let mut summary = Summary::default();
+    let mut again = Box::pin(ctx.clock.wait(GUARD_AGAIN));
+    loop {
+        let ended = tokio::select! {
+            ended = rounds.next() => ended,
+            // A simulated clock stands still inside a run.
+            () = &mut again, if ctx.clock.is_machine() => {
+                rounds.guard(ctx, only);
+                again.set(ctx.clock.wait(GUARD_AGAIN));
+                continue;
+            }
+        };
+        let Some(Ended { school, done, .. }) = ended else { return summary };
+        summary.schools.entry(school).or_default().add(done);
+        let left = rounds.in_hand().len();
+        seen(all - left, all);
+    }
 }
 
 /// One tick of one school; an error becomes a failure of its outcome, logged once here.
 pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
     settled(ctx, served, try_tick(ctx, served, now)).await
+}
+
+/// The guard's part of a tick of one school: reads the feed and enforces, where that is watched.
+pub async fn guard_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
+    let made = async {
+        let mut done = Done::default();
+        if is_watched(ctx, served, now).await? {
+            read_and_enforce(ctx, served, now, &mut done).await?;
+        }
+        Ok(done)
+    };
+    settled(ctx, served, made).await
 }
 
 /// One whole run of one school, now, by hand; counted as tonight's night only when that is due.
@@ -113,7 +146,7 @@ async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Resu
         Ok::<_, StepError>(done)
     };
     made.await.unwrap_or_else(|fault| {
-        error!(school.uai = %served.school.key.uai, "The run of {} stopped: {fault}", served.school.key.uai);
+        error!(name: "run.stopped", { school.uai = %served.school.key.uai }, "The run of {} stopped: {fault}", served.school.key.uai);
         let mut done = Done { damaged: fault.is_damage(), ..Done::default() };
         done.fail(Step::Feed, fault.to_string());
         done
@@ -188,15 +221,19 @@ pub async fn read_and_enforce(
     done: &mut Done,
 ) -> Result<FarSide, StepError> {
     let key = served.school.key;
+    let began = ctx.clock.now();
     let gone = orders::gone(ctx, served, now, done).await?;
     let read = feed::read(ctx, served, now).await?;
     let far = facts::far_side(served, read.failures.is_empty());
     done.add(read);
+    let over = ctx.clock.now();
+    done.took(Step::Feed, began, over);
     if far.reachable {
         orders::settle(ctx, key, &gone, now).await?;
     }
     enforce::enforce(ctx, served, far, now).await?;
     give(ctx, served, now, done).await?;
+    done.took(Step::Orders, over, ctx.clock.now());
     Ok(far)
 }
 
@@ -228,7 +265,7 @@ async fn something_waits(ctx: &Context, school: SchoolKey) -> Result<bool, StepE
         return Ok(true);
     }
     for key in campaigns::keys(&mut tx, school).await? {
-        if !held::to_carry(&mut tx, key).await?.is_empty() {
+        if held::carried_soon(&mut tx, key).await? {
             return Ok(true);
         }
     }
@@ -244,7 +281,7 @@ async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Times
     };
     receipts::settle(ctx, served, &lease, now, &mut done).await?;
     responses::take_up(ctx, &lease, Held::WaitsForClosing, far, now, &mut done).await?;
-    responses::carry(ctx, &lease, now).await?;
+    responses::carry(ctx, &lease, Carry::Soon, now).await?;
     give(ctx, served, now, &mut done).await?;
     release(ctx, &lease).await?;
     Ok(done)
@@ -295,7 +332,7 @@ async fn leased(
     drop(beat);
     release(ctx, &lease).await?;
     let outcome = done.outcome();
-    info!(school.uai = %school.uai, outcome = outcome.as_str(), "Ran {school}: {}", outcome.as_str());
+    info!(name: "run.ended", { school.uai = %school.uai, outcome = outcome.as_str() }, "Ran {school}: {}", outcome.as_str());
     Ok(())
 }
 
@@ -316,16 +353,24 @@ async fn steps(
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
+    let began = ctx.clock.now();
     receipts::settle(ctx, served, lease, now, done).await?;
+    let settled = ctx.clock.now();
+    done.took(Step::Receipts, began, settled);
     // What was held comes first: it would block what is new.
     responses::take_up(ctx, lease, Held::Everything, far, now, done).await?;
     responses::fetch(ctx, served, lease, far, now, done).await?;
-    responses::carry(ctx, lease, now).await?;
+    let fetched = ctx.clock.now();
+    done.took(Step::Responses, settled, fetched);
+    responses::carry(ctx, lease, Carry::Everything, now).await?;
     give(ctx, served, now, done).await?;
+    let given = ctx.clock.now();
+    done.took(Step::Orders, fetched, given);
     for key in night::campaigns_by_urgency(ctx, served.school.key, far).await? {
         if order.only.is_none_or(|only| only == key) {
             done.add(demands::send(ctx, served, lease, key, order.wish, now).await?);
         }
     }
+    done.took(Step::Demands, given, ctx.clock.now());
     Ok(())
 }

@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod directory;
 mod feed;
 pub mod http;
+pub mod ping;
 pub mod siecle;
 pub mod teleservice;
 

@@ -3,6 +3,7 @@
 use crate::cli::{
     Global,
     exit::Exit,
+    logging,
     output::{complain, print, print_json},
 };
 use crate::crash::Point;
@@ -54,7 +55,7 @@ pub struct Args {
 /// # Errors
 /// When a file cannot be written.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
-    let _span = global.start();
+    let _span = logging::start_of_play();
     if args.points {
         Point::ALL.iter().try_for_each(|point| print(&format!("{}\n", point.name())))?;
         return Ok(Exit::Done);
@@ -62,20 +63,16 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     if let Some(seeds) = args.random {
         return at_random(args.from, seeds).await;
     }
-    let scenarios = match read(&args.paths) {
-        Ok(scenarios) => scenarios,
-        Err(faults) => {
-            faults.iter().for_each(|fault| complain(&fault.to_string()));
-            return Ok(Exit::Usage);
-        }
-    };
+    // What cannot be read is said before the first is played, and costs the others nothing.
+    let (scenarios, faults) = read(&args.paths);
+    faults.iter().for_each(|fault| complain(&fault.to_string()));
     let Args { bless, keep, database, crash_everywhere, .. } = args;
     let wishes = Wishes { bless, keep, database, crash_everywhere };
     let mut reports: Vec<Report> = Vec::new();
     let mut exit = Exit::Done;
     for (folder, scenario) in scenarios {
         let verdict = suite::one(&folder, &scenario, &wishes).await?;
-        if !verdict.failures.is_empty() {
+        if !verdict.report.ok {
             exit = Exit::TryAgain;
         }
         if !global.json {
@@ -89,7 +86,7 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     if let Some(path) = args.report {
         fs::write(path, to_json(&reports))?;
     }
-    Ok(exit)
+    Ok(if faults.is_empty() { exit } else { Exit::Usage })
 }
 
 /// Plays generated scenarios, several at once; those that fail are told by seed, each with the shortest that still fails.
@@ -139,8 +136,8 @@ async fn of_seed(seed: u64) -> Result<Option<(Scenario, Trial)>, StageFault> {
     Ok((!trial.findings.is_empty()).then_some((scenario, trial)))
 }
 
-/// Every scenario of the paths, read whole before the first is played.
-fn read(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Vec<Unreadable>> {
+/// Every scenario of the paths that can be read, and why others cannot.
+fn read(paths: &[PathBuf]) -> (Vec<(PathBuf, Scenario)>, Vec<Unreadable>) {
     let (mut scenarios, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
         match suite::folders(path) {
@@ -155,11 +152,15 @@ fn read(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Vec<Unreadable>> 
             Err(fault) => faults.push(fault),
         }
     }
-    if faults.is_empty() { Ok(scenarios) } else { Err(faults) }
+    (scenarios, faults)
 }
 
 fn tell(verdict: &Verdict) -> std::io::Result<()> {
-    let word = if verdict.failures.is_empty() { "ok    " } else { "FAILED" };
+    let word = if verdict.report.ok { "ok    " } else { "FAILED" };
     print(&format!("{word} {} — {}\n", verdict.folder.display(), verdict.report.scenario))?;
-    verdict.failures.iter().try_for_each(|failure| print(&format!("       {}\n", failure.replace('\n', "\n       "))))
+    verdict
+        .report
+        .failures
+        .iter()
+        .try_for_each(|failure| print(&format!("       {}\n", failure.replace('\n', "\n       "))))
 }

@@ -14,8 +14,7 @@ use crate::domain::{
 
 use crate::nights::NightOutcome;
 
-use crate::run::status::{CampaignStatus, SchoolStatus, of_school};
-use serde_json::json;
+use crate::run::status::{CampaignStatus, SchoolStatus, json, of_school};
 
 /// Arguments of `navette status`.
 #[derive(Debug, clap::Args)]
@@ -38,8 +37,7 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     }
     desk.ctx.store.close().await;
     if global.json {
-        let schools: Vec<_> = schools.iter().map(SchoolStatus::json).collect();
-        print_json(&json!({ "at": now.rfc3339_utc(), "schools": schools }))?;
+        print_json(&json(&schools, now))?;
     } else {
         let schools: Vec<String> = schools.iter().map(school).collect();
         print(&format!("{}\n\n{}", now.rfc3339_utc(), schools.join("\n")))?;

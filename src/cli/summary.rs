@@ -10,12 +10,8 @@ use std::collections::BTreeMap;
 
 /// One line a school that did something.
 pub fn text(summary: &Summary) -> String {
-    let told = |(key, done): (&SchoolKey, &Done)| is_told(done).then(|| line(*key, done));
+    let told = |(key, done): (&SchoolKey, &Done)| done.is_worth_saying().then(|| line(*key, done));
     summary.schools.iter().filter_map(told).collect()
-}
-
-fn is_told(done: &Done) -> bool {
-    done.changed() || done.night.is_some() || done.outcome().exit_code() != 0
 }
 
 /// The line of one school.

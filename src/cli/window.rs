@@ -270,7 +270,11 @@ impl Shown<'_> {
             None => ("calendrier", "aucun n'est chargé".to_owned(), ("calendar", Value::Null)),
             Some(calendar) => {
                 let count = calendar.councils.len();
-                ("calendrier", format!("{count} conseils"), ("calendar", json!({ "councils": count })))
+                (
+                    "calendrier",
+                    format!("{count} {}", if count == 1 { "conseil" } else { "conseils" }),
+                    ("calendar", json!({ "councils": count })),
+                )
             }
         }];
         if let Some(calendar) = calendar {

@@ -21,6 +21,7 @@ use crate::store::{Store, campaigns, lease::Holder, pupils, secrets};
 use crate::transport::{
     directory::DirectoryOptions,
     http::{HttpOptions, Url},
+    ping::Pings,
     siecle::Siecle,
     teleservice::Teleservice,
 };
@@ -187,21 +188,48 @@ pub fn sqlite_file(url: &str) -> Option<&Path> {
 /// # Errors
 /// `Stop` for what is wrong in the set-up; the store's.
 pub async fn context(options: &Options, crash: Crash) -> anyhow::Result<Context> {
-    let clock = Clock::Machine;
-    let settings = settings(options)?;
-    let schools = schools(options, &clock, &crash)?;
+    // Nothing is opened, and made, for a set-up that is wrong elsewhere.
+    let wired = wired(options, &crash)?;
     let url = database_url(&options.store)?;
     let store = Store::open(&url, crash.clone()).await?;
-    Ok(Context {
+    Ok(of_parts(options, store, wired, crash))
+}
+
+/// The same on a store that is open.
+///
+/// # Errors
+/// `Stop` for what is wrong in the set-up.
+pub fn on_store(options: &Options, store: Store, crash: Crash) -> anyhow::Result<Context> {
+    let wired = wired(options, &crash)?;
+    Ok(of_parts(options, store, wired, crash))
+}
+
+type Parts = (Settings, BTreeMap<SchoolKey, Served>);
+
+fn wired(options: &Options, crash: &Crash) -> anyhow::Result<Parts> {
+    Ok((settings(options)?, schools(options, &Clock::Machine, crash)?))
+}
+
+fn of_parts(options: &Options, store: Store, (settings, schools): Parts, crash: Crash) -> Context {
+    Context {
         store,
         files: Files::new(crash.clone()),
         files_root: options.store.files.clone(),
         schools,
         settings,
-        clock,
+        clock: Clock::Machine,
         holder: Holder { host: host(), process: std::process::id() },
         crash,
-    })
+    }
+}
+
+/// The dead man's switch, where one is configured.
+///
+/// # Errors
+/// `Stop` where its address can't be used.
+pub fn pings(options: &Options) -> anyhow::Result<Option<Pings>> {
+    let made = options.health.ping.clone().map(Pings::new).transpose();
+    made.map_err(|fault| Stop::usage(format!("health.ping_url: {fault}")).into())
 }
 
 fn host() -> String {

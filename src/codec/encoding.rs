@@ -14,7 +14,8 @@ pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 const DECLARATION_BYTES_MAX: u64 = 1024;
 /// Decoded bytes held at a time: small enough for a flat memory, large enough for long scans.
 const CHUNK_BYTES: usize = 32 * 1024;
-const UTF8_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// The byte order mark of UTF-8.
+pub const UTF8_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// An encoding in which files arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

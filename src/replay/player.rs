@@ -246,8 +246,9 @@ impl<'s, 't> Player<'s, 't> {
             }
             Action::Expect(expected) => {
                 let differences = expect::differences(&self.stage, step, expected).await?;
+                let played = if differences.is_empty() { Played::ok() } else { Played::word("FAILED") };
                 self.failures.extend(differences.into_iter().map(|said| format!("step {n} (expect): {said}")));
-                Played::ok()
+                played
             }
             Action::Draft(_)
             | Action::Validate(_)
@@ -275,6 +276,8 @@ impl<'s, 't> Player<'s, 't> {
         self.settled = false;
         if let (Some(outcome), Some(expected)) = (&played.outcome, &step.expect)
             && outcome != expected
+            // A failing assertion has said every difference.
+            && !matches!(step.action, Action::Expect(_))
         {
             self.failures.push(format!("step {n} ({}): expected {expected}, came {outcome}", step.name));
         }

@@ -205,7 +205,7 @@ impl Stage {
         self.ctx.store.close().await;
         for server in self.served {
             if let Err(fault) = server.stop().await {
-                tracing::error!("A stand-in's server failed: {fault}");
+                tracing::error!(name: "stand_in.failed", "A stand-in's server failed: {fault}");
             }
         }
     }
@@ -318,7 +318,7 @@ impl Folders {
         let (families, councils) = &mut *hands;
         for turned in [families.turn(now).await, councils.turn(now).await] {
             if let Err(fault) = turned {
-                tracing::error!("A stand-in could not take its turn: {fault}");
+                tracing::error!(name: "stand_in.failed", "A stand-in could not take its turn: {fault}");
             }
         }
     }

@@ -47,7 +47,8 @@ impl Played {
         Self::word("ok")
     }
 
-    fn word(word: &str) -> Self {
+    /// One word came.
+    pub fn word(word: &str) -> Self {
         Self { outcome: Some(word.to_owned()), earliest: None, sentence: None }
     }
 
@@ -158,7 +159,7 @@ impl At<'_> {
     }
 
     fn pupil(&self, stage: &Stage, name: &str) -> Result<(SchoolKey, PupilId), StageFault> {
-        stage.names.pupil(name).ok_or_else(|| self.fault(&format!("no pupil is called \"{name}\"")))
+        stage.names.pupil(self.school, name).ok_or_else(|| self.fault(&format!("no pupil is called \"{name}\"")))
     }
 
     fn who(&self, stage: &Stage, who: &Who) -> Result<(SchoolKey, PupilId, RepresentativeId), StageFault> {

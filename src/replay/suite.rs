@@ -56,10 +56,8 @@ pub enum Unreadable {
 pub struct Verdict {
     /// Its folder.
     pub folder: PathBuf,
-    /// Its report.
+    /// Its report, with why it failed.
     pub report: Report,
-    /// Why it failed.
-    pub failures: Vec<String>,
 }
 
 /// Every folder at or under `path` that holds a scenario, sorted.
@@ -127,7 +125,8 @@ pub async fn one(folder: &Path, scenario: &Scenario, wishes: &Wishes) -> Result<
         failures.extend(crash_everywhere(scenario, &report, kills, &how).await?);
     }
     report.ok = failures.is_empty();
-    Ok(Verdict { folder: folder.to_owned(), report, failures })
+    report.failures = failures;
+    Ok(Verdict { folder: folder.to_owned(), report })
 }
 
 /// Writes a tree to a folder.

@@ -61,7 +61,10 @@ fn is_unjudged(event: &WindowEvent) -> bool {
 }
 
 /// One campaign: facts, verdict and intent in one writing transaction.
-async fn one(ctx: &Context, key: CampaignKey, far: FarSide, now: Timestamp) -> Result<(), StepError> {
+///
+/// # Errors
+/// The store's.
+pub async fn one(ctx: &Context, key: CampaignKey, far: FarSide, now: Timestamp) -> Result<(), StepError> {
     let mut tx = ctx.store.write().await?;
     judge(ctx, &mut tx, key, far, now).await?;
     let (facts, _) = facts::of(ctx, &mut tx, key, far).await?;

@@ -7,7 +7,7 @@ use crate::nights::{self, ClosingFact, Due, DueKind, NightLedger, NightOutcome};
 use crate::run::{
     context::{Context, Served},
     facts,
-    outcome::Done,
+    outcome::{Done, Step},
     step::StepError,
 };
 use crate::store::{
@@ -15,8 +15,9 @@ use crate::store::{
     lease::{self, Lease},
     nights as ledger,
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
+use tracing::{Instrument, warn};
 
 /// How often the lease is renewed.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -67,6 +68,7 @@ pub async fn end(
     done: &mut Done,
     now: Timestamp,
 ) -> Result<(), StepError> {
+    // An order that the téléservice refused counts: its step was not done, and the night's retries give it again.
     let failed = !done.failures.is_empty();
     let mut tx = ctx.store.write().await?;
     match due {
@@ -96,10 +98,16 @@ fn summary(done: &Done) -> String {
         "anomalies": done.anomalies.len(),
         "held": done.held,
         "in_doubt": done.in_doubt,
+        "seconds": seconds(done),
         "set_up": done.failures.iter().any(|failure| failure.set_up),
         "failures": done.failures.iter().map(|failure| failure.step.name()).collect::<Vec<_>>(),
     })
     .to_string()
+}
+
+fn seconds(done: &Done) -> BTreeMap<&'static str, f64> {
+    let took = |(step, took_ms): (&Step, &u64)| (step.name(), Duration::from_millis(*took_ms).as_secs_f64());
+    done.took_ms.iter().map(took).collect()
 }
 
 /// Campaigns in the order of a run: closed ones whose demands are not in first, then by first council.
@@ -140,15 +148,16 @@ impl Heartbeat {
             return Self(None);
         }
         let (store, clock, lease) = (ctx.store.clone(), ctx.clock.clone(), Arc::clone(lease));
-        Self(Some(tokio::spawn(async move {
+        let beating = async move {
             loop {
                 clock.wait(HEARTBEAT).await;
                 // A failed beat is not the end: the epoch is checked by every write of the run.
                 if let Err(fault) = beat(&store, &lease, clock.now()).await {
-                    tracing::warn!("Could not renew the lease of {}: {fault}", lease.school());
+                    warn!(name: "lease.not_renewed", "Could not renew the lease of {}: {fault}", lease.school());
                 }
             }
-        })))
+        };
+        Self(Some(tokio::spawn(beating.in_current_span())))
     }
 }
 

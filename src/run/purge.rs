@@ -119,8 +119,12 @@ fn is_over(year: SchoolYear, now: Timestamp) -> bool {
 pub async fn expire_logged(ctx: &Context, school: SchoolKey, now: Timestamp) {
     match expire(ctx, school, now).await {
         Ok(0) => (),
-        Ok(count) => info!(school.uai = %school.uai, files = count, "Removed {count} old files of {school}"),
-        Err(fault) => error!(school.uai = %school.uai, "Old files of {school} could not be removed: {fault}"),
+        Ok(count) => {
+            info!(name: "files.expired", { school.uai = %school.uai, files = count }, "Removed {count} old files of {school}");
+        }
+        Err(fault) => {
+            error!(name: "files.not_expired", { school.uai = %school.uai }, "Could not remove old files of {school}: {fault}");
+        }
     }
 }
 

@@ -70,6 +70,24 @@ pub struct CampaignStatus {
     pub alerts: Vec<Alert>,
 }
 
+/// Where all schools stand at `now`.
+///
+/// # Errors
+/// The store's.
+pub async fn of_all(ctx: &Context, now: Timestamp) -> Result<Vec<SchoolStatus>, StepError> {
+    let mut all = Vec::new();
+    for served in ctx.schools.values() {
+        all.push(of_school(ctx, served, now).await?);
+    }
+    Ok(all)
+}
+
+/// The document that `status --json` and `/api/status` show (cli.md).
+pub fn json(schools: &[SchoolStatus], now: Timestamp) -> Value {
+    let schools: Vec<Value> = schools.iter().map(SchoolStatus::json).collect();
+    json!({ "at": now.rfc3339_utc(), "schools": schools })
+}
+
 /// Where one school stands at `now`.
 ///
 /// # Errors
@@ -157,8 +175,7 @@ fn set_up_refused(night: &NightRow) -> bool {
 }
 
 impl SchoolStatus {
-    /// The school as `status --json` and `/api/status` show it (cli.md).
-    pub fn json(&self) -> Value {
+    fn json(&self) -> Value {
         let last_night = self.last_night.as_ref().map(|night| {
             let outcome = night.fact.outcome.map_or("running", NightOutcome::as_str);
             json!({ "date": night.date.to_string(), "outcome": outcome })

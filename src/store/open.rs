@@ -346,6 +346,15 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn what_a_newer_version_made_is_left_alone() {
+        let pool = left_by(1).await;
+        let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (9999, '', 1, '', 0)";
+        sqlx::query(sql).execute(&pool).await.unwrap();
+        assert!(matches!(migrate(&pool).await, Err(StoreError::Newer(9999))));
+    }
+
     #[test]
     fn both_engines_have_the_same_migrations() {
         let changed = [

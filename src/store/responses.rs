@@ -130,8 +130,8 @@ async fn put_taken(
          digest = excluded.digest, state = 'taken', level = excluded.level, phase = excluded.phase, bytes = NULL, \
          responses = excluded.responses, entry_complete_at_ms = excluded.entry_complete_at_ms, \
          latest_entered_at_ms = excluded.latest_entered_at_ms, code = NULL, message = NULL, \
-         recorded_at_ms = excluded.recorded_at_ms WHERE response_file.state = 'refused' \
-         OR (response_file.state = 'held' AND response_file.digest = excluded.digest)";
+         recorded_at_ms = excluded.recorded_at_ms \
+         WHERE response_file.state = 'held' AND response_file.digest = excluded.digest";
     let own = values![school.uai, school.year, head.number, digest, key.level, key.phase, head.responses];
     let instants = values![head.entry_complete_at, latest_entered_at, now];
     Ok(tx.execute(sql, own.into_iter().chain(instants).collect()).await? == 1)
@@ -222,7 +222,7 @@ pub async fn held_files(tx: &mut Tx, school: SchoolKey) -> Result<Vec<HeldFile>,
         .collect()
 }
 
-/// Refuses a file whole. A number that was taken stays as it is.
+/// Refuses a file whole. A number that was taken or refused stays as it is: it stands for one content for ever.
 ///
 /// # Errors
 /// When the database cannot be used.
@@ -239,8 +239,7 @@ pub async fn refuse_file(
          VALUES ($1, $2, $3, $4, 'refused', 0, $5, $6, $7) ON CONFLICT (uai, year, number) DO UPDATE SET \
          digest = excluded.digest, state = 'refused', bytes = NULL, responses = 0, code = excluded.code, \
          message = excluded.message, recorded_at_ms = excluded.recorded_at_ms \
-         WHERE response_file.state = 'refused' \
-         OR (response_file.state = 'held' AND response_file.digest = excluded.digest)";
+         WHERE response_file.state = 'held' AND response_file.digest = excluded.digest";
     tx.execute(sql, values![school.uai, school.year, number, digest, code, message, now]).await?;
     Ok(())
 }
@@ -282,6 +281,20 @@ pub async fn to_carry(tx: &mut Tx, key: CampaignKey) -> Result<Vec<(Response, bo
             Ok((read(&mut cells)?, cells.flag()?))
         })
         .collect()
+}
+
+/// Whether a response waits for an order that may leave between two nights. One whose order was refused whole waits for
+/// the next night, for a correction, or for the window to move: the same order again would meet the same refusal.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn carried_soon(tx: &mut Tx, key: CampaignKey) -> Result<bool, StoreError> {
+    let sql = "SELECT COUNT(*) FROM response r WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
+         AND confirmed_at_ms IS NULL AND refused_code IS NULL AND NOT EXISTS (SELECT 1 FROM far_order o \
+         WHERE o.uai = r.uai AND o.year = r.year AND o.number = r.order_number AND (o.state IN ('intended', 'sent') \
+         OR (o.state = 'refused' AND NOT EXISTS (SELECT 1 FROM window_event w WHERE w.uai = o.uai AND w.year = o.year \
+         AND w.level = o.level AND w.phase = o.phase AND w.read_at_ms >= o.changed_at_ms))))";
+    Ok(tx.number(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await? > 0)
 }
 
 /// How many pupils of the campaign have a response at the téléservice.
@@ -369,7 +382,8 @@ pub(crate) async fn facts(tx: &mut Tx, key: CampaignKey) -> Result<ResponseFacts
 /// Pupils still in procedure with a demand in the last acknowledged lot and no response received, by division; and
 /// whether that lot holds any such demand.
 async fn missing(tx: &mut Tx, key: CampaignKey) -> Result<(BTreeMap<Division, u32>, bool), StoreError> {
-    let holds = ledger::siecle_holds(tx, key).await?;
+    // What the lot carried, not what Siècle kept of it: a pupil whom its receipt rejects has a demand in it all the same.
+    let carried = ledger::last_carried(tx, key).await?;
     let sql = "SELECT p.id, p.division, r.pupil FROM pupil p LEFT JOIN response_received r \
          ON r.uai = p.uai AND r.year = p.year AND r.level = $3 AND r.phase = $4 AND r.pupil = p.id \
          WHERE p.uai = $1 AND p.year = $2 AND p.level = $3 AND p.present = 1 AND p.in_procedure = 1";
@@ -378,7 +392,7 @@ async fn missing(tx: &mut Tx, key: CampaignKey) -> Result<(BTreeMap<Division, u3
     for row in tx.rows(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await? {
         let mut cells = row.cells();
         let (pupil, division) = (cells.pupil()?, cells.division()?);
-        let expected = holds.get(&pupil).is_some_and(|version| *version > 0);
+        let expected = carried.get(&pupil).is_some_and(|version| *version > 0);
         some_expected |= expected;
         if expected && cells.opt_int()?.is_none() {
             *missing.entry(division).or_default() += 1;
@@ -510,6 +524,9 @@ mod tests {
         refuse_file(&mut tx, school(), 7, [9; 32], "NUM_ENVOI", "other digest", noon()).await.unwrap();
         tx.commit(Point::HeldRecorded).await.unwrap();
         taken(&store, &response_head(5, 1), [5; 32], &Checked::default()).await.unwrap();
+        // The number of a refused file stands for that file: the corrected one has the next number.
+        let corrected = taken(&store, &response_head(6, 1), [8; 32], &Checked::default()).await;
+        assert!(matches!(corrected, Err(StoreError::Conflict { number: 6, .. })));
         let mut tx = store.read().await.unwrap();
         let states: Vec<FileState> =
             response_files_seen(&mut tx, school()).await.unwrap().values().map(|(_, state)| *state).collect();
@@ -517,7 +534,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_missing_is_counted_on_what_siecle_took() {
+    async fn who_is_missing_is_counted_on_what_the_lot_carried() {
         let store = memory().await;
         let lease = take(&store).await;
         let mut kinds: Vec<_> = [(100, "3 A"), (101, "3 A"), (102, "3 B"), (103, "3 B")]
@@ -530,7 +547,7 @@ mod tests {
         let (lot, file) = planned(1, &[(100, 1), (101, 1), (102, 1), (103, 0)], 8);
         let mut tx = store.write().await.unwrap();
         ledger::intend(&mut tx, &lease, &lot, &file, noon()).await.unwrap();
-        // 102 was rejected, and Siècle had nothing before.
+        // 102 was rejected, and Siècle had nothing before: the lot carried that demand all the same.
         let plan = ReceiptPlan {
             treated_at: noon(),
             holds_after: BTreeMap::from([(PupilId(100), 1), (PupilId(101), 1)]),
@@ -542,11 +559,11 @@ mod tests {
         };
         ledger::receipt(&mut tx, &lease, key(), 1, &plan, noon()).await.unwrap();
         tx.commit(Point::ReceiptRecorded).await.unwrap();
-        let division = Division::parse("3 A").unwrap();
+        let (a, b) = (Division::parse("3 A").unwrap(), Division::parse("3 B").unwrap());
         let facts = facts_of(&store).await;
-        assert_eq!((facts.missing, facts.some_expected), (BTreeMap::from([(division.clone(), 2)]), true));
-        import_all(&store, 1, vec![response(100, noon(), true)], noon()).await;
-        assert_eq!(facts_of(&store).await.missing, BTreeMap::from([(division, 1)]));
+        assert_eq!((facts.missing, facts.some_expected), (BTreeMap::from([(a.clone(), 2), (b, 1)]), true));
+        import_all(&store, 1, vec![response(100, noon(), true), response(102, noon(), true)], noon()).await;
+        assert_eq!(facts_of(&store).await.missing, BTreeMap::from([(a, 1)]));
         read_feed(&store, noon(), vec![crate::domain::event::EventKind::PupilLeft(PupilId(101))]).await;
         let facts = facts_of(&store).await;
         assert_eq!((facts.missing, facts.some_expected), (BTreeMap::new(), true), "who left is not waited for");

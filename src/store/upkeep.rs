@@ -73,7 +73,7 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut tx = self.read().await?;
-        let sql = "SELECT COALESCE(current_schema(), ''), \
+        let sql = "SELECT COALESCE(current_schema()::TEXT, ''), \
              CASE WHEN has_schema_privilege(COALESCE(current_schema(), 'public'), 'CREATE') THEN 1 ELSE 0 END::BIGINT";
         let Some(row) = tx.row(sql, Vec::new()).await? else { return Ok(Vec::new()) };
         let mut cells = row.cells();

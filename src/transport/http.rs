@@ -272,7 +272,7 @@ impl Http {
             match waits.next().and_then(|wait| patience(&answer, ask.repeat, wait, self.retry_after_max_s)) {
                 Some(wait) => {
                     let (path, wait_ms) = (ask.path.join("/"), wait.as_millis());
-                    info!(far.path = path, "Asking {path} again in {wait_ms} ms: {}", in_short(&answer));
+                    info!(name: "far.asked_again", { far.path = path }, "Asking {path} again in {wait_ms} ms: {}", in_short(&answer));
                     self.clock.wait(wait).await;
                 }
                 None => return Err(answer),
@@ -354,7 +354,7 @@ impl Http {
 }
 
 /// The client: no redirects, no proxy to loopback, own roots beside the system's.
-fn client(options: &HttpOptions) -> Result<Client, SetupFault> {
+pub(in crate::transport) fn client(options: &HttpOptions) -> Result<Client, SetupFault> {
     // Main installs it first thing; whoever came first, it is the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let host = options.base.host_str().ok_or(SetupFault::Scheme)?;

@@ -109,13 +109,6 @@ fn wrong_usage_ends_with_2_and_says_it_on_standard_error(#[case] arguments: &[&s
     assert!(!stderr(&mut navette(arguments), 2).is_empty());
 }
 
-#[rstest]
-#[case(&["daemon"], "daemon")]
-fn a_command_of_a_later_version_says_so(#[case] arguments: &[&str], #[case] words: &str) {
-    let said = stderr(&mut navette(arguments), 2);
-    assert_eq!(said, format!("navette: `navette {words}` is not part of this version\n"));
-}
-
 #[test]
 fn every_fault_of_the_configuration_is_said_with_line_and_key() {
     let folder = tempfile::tempdir().unwrap();
