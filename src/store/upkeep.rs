@@ -87,11 +87,11 @@ impl Store {
         }
         // navette's database is its own: every table of the schema is ours. A later version changes them, which takes
         // their owner.
-        let sql = "SELECT wanted.name || ' of ' || tablename FROM pg_tables, \
+        let sql = "SELECT wanted.name || ' of ' || COUNT(*) || ' tables, such as ' || MIN(tablename::TEXT) FROM pg_tables, \
              (VALUES ('SELECT'), ('INSERT'), ('UPDATE'), ('DELETE'), ('ownership')) AS wanted (name) \
              WHERE schemaname = $1 AND NOT CASE wanted.name WHEN 'ownership' THEN pg_has_role(tableowner, 'MEMBER') \
              ELSE has_table_privilege(quote_ident(schemaname) || '.' || quote_ident(tablename), wanted.name) END \
-             ORDER BY 1";
+             GROUP BY wanted.name ORDER BY 1";
         for row in tx.rows(sql, values![schema]).await? {
             lacking.push(row.cells().text()?);
         }
