@@ -9,6 +9,7 @@ pub mod bell;
 pub mod context;
 pub mod demands;
 pub mod details;
+pub mod doctor;
 pub mod enforce;
 pub mod facts;
 pub mod feed;
@@ -21,6 +22,7 @@ pub mod night;
 pub mod orders;
 pub mod outcome;
 pub mod preview;
+pub mod purge;
 pub mod receipts;
 pub mod reference;
 pub mod report;
@@ -332,7 +334,11 @@ async fn leased(
     }
     let beat = night::Heartbeat::start(ctx, &lease);
     steps(ctx, served, &lease, order, far, now, done).await?;
+    let night = due.is_some();
     night::end(ctx, &lease, due, done, now).await?;
+    if night {
+        purge::expire_logged(ctx, school, now).await;
+    }
     drop(beat);
     release(ctx, &lease).await?;
     let outcome = done.outcome();

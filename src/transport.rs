@@ -2,6 +2,7 @@
 //! `plan::delivery`. What an answer means is the plan's to say, what bytes mean the codec's.
 
 mod body;
+pub mod certificate;
 pub mod directory;
 mod feed;
 pub mod http;

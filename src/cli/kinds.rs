@@ -3,7 +3,7 @@
 //! (`systemd-id128 new`), and one that is gone leaves its id to nobody.
 
 /// Names and ids.
-pub const KINDS: [(&str, &str); 35] = [
+pub const KINDS: [(&str, &str); 37] = [
     // The daemon began.
     ("daemon.began", "6c1d5bfde4d04339b269e50238630f89"),
     // It was told to stop.
@@ -48,6 +48,10 @@ pub const KINDS: [(&str, &str); 35] = [
     ("guard.deferred", "d7df79d2e638433eb64a3e87e196885a"),
     // A response file was refused.
     ("responses.refused", "822ac1679d7a4482a5ab331a0d347369"),
+    // Old exchanged files were removed.
+    ("files.expired", "bed244de87a0ef942a5a921048881bdf"),
+    // They could not be.
+    ("files.not_expired", "e803312ca1889d07b2ecbfc6aaeb6e9d"),
     // New anomalies.
     ("anomaly.raised", "4bd4d144a79c4e969c33ee9e0821613c"),
     // A feed is stopped.

@@ -38,8 +38,6 @@ use std::{
     sync::Arc,
 };
 
-/// Where Linux tells the name of the machine.
-const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 /// The variables that name who gave the command, the person behind `sudo` first.
 const WHO: [&str; 3] = ["SUDO_USER", "USER", "LOGNAME"];
 /// A nomenclature has a few thousand rows.
@@ -177,7 +175,7 @@ pub fn has_database(options: &StoreOptions) -> bool {
 }
 
 /// The file of an SQLite database.
-fn sqlite_file(url: &str) -> Option<&Path> {
+pub fn sqlite_file(url: &str) -> Option<&Path> {
     let rest = url.strip_prefix("sqlite:")?;
     rest.strip_prefix("//").unwrap_or(rest).split('?').next().map(Path::new)
 }
@@ -267,13 +265,14 @@ fn post(options: &MailOptions, files: &Files) -> anyhow::Result<Post> {
 }
 
 fn host() -> String {
-    let name = fs::read_to_string(HOSTNAME).unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The database's URL, with its password, which stands in no file but its own.
-fn database_url(options: &StoreOptions) -> anyhow::Result<String> {
+///
+/// # Errors
+/// `Stop`, which ends the program with 2.
+pub fn database_url(options: &StoreOptions) -> anyhow::Result<String> {
     let Some(password) = &options.password else { return Ok(options.database.clone()) };
     let password = password.read().map_err(|fault| Stop::usage(fault.to_string()))?;
     let wrong = || Stop::usage("store.database: a password goes with a postgres:// address only");
@@ -296,6 +295,7 @@ fn settings(options: &Options) -> anyhow::Result<Settings> {
         },
         policy: Policy { overrides: options.guard.overrides, enforce: options.guard.enforce },
         nomenclature,
+        keep_files_days: Some(options.store.keep_files_days),
     })
 }
 
@@ -323,7 +323,11 @@ fn place(link: &Link, uai: Uai) -> Place {
     }
 }
 
-fn schools(
+/// The schools with their far sides. Nothing is contacted.
+///
+/// # Errors
+/// `Stop` for what is wrong in the set-up.
+pub fn schools(
     options: &Options,
     clock: &Clock,
     crash: &Crash,

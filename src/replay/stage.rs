@@ -257,6 +257,7 @@ fn settings(scenario: &Scenario) -> Settings {
         thresholds: Thresholds::default(),
         policy: Policy { overrides: scenario.overrides, enforce: !bool::default() },
         nomenclature: None,
+        keep_files_days: None,
     }
 }
 

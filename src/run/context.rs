@@ -4,7 +4,6 @@ use crate::check::nomenclature::Nomenclature;
 use crate::clock::Clock;
 use crate::crash::Crash;
 use crate::domain::{
-    campaign::CampaignKey,
     lot::{Document, Encoding, FileName, Format},
     school::{School, SchoolKey},
     time::{TimeOfDay, Zone},
@@ -54,6 +53,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Formation codes, for the warning `MEF`.
     pub nomenclature: Option<Nomenclature>,
+    /// Days for which exchanged files are kept once they are over; none: for ever, as replay's audit reads them all.
+    pub keep_files_days: Option<u16>,
 }
 
 /// Everything a run is handed, but for `now`.
@@ -92,14 +93,18 @@ impl Context {
     /// # Errors
     /// When the folder cannot be written, or holds another file under this name.
     pub async fn keep(&self, name: &FileName, bytes: &[u8]) -> Result<(), FileFault> {
-        let folder = self.folder(&name.key, name.document);
+        let folder = self.folder(name.key.school, name.document);
         self.files.create_private_dir(&folder).await?;
         self.files.publish(&folder, &name.to_string(), bytes).await
     }
 
-    /// The folder where exchanged files of one kind lie.
-    fn folder(&self, key: &CampaignKey, document: Document) -> PathBuf {
-        let SchoolKey { uai, year } = key.school;
-        self.files_root.join(uai.as_str()).join(year.to_string()).join(document.folder())
+    /// The folder where a school's exchanged files of one kind lie.
+    pub fn folder(&self, school: SchoolKey, document: Document) -> PathBuf {
+        self.year_folder(school).join(document.folder())
+    }
+
+    /// The folder of a school's exchanged files of one year.
+    pub fn year_folder(&self, school: SchoolKey) -> PathBuf {
+        self.files_root.join(school.uai.as_str()).join(school.year.to_string())
     }
 }

@@ -146,14 +146,22 @@ pub async fn release(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
 /// # Errors
 /// When the database cannot be used.
 pub async fn holder(tx: &mut Tx, school: SchoolKey) -> Result<Option<HeldBy>, StoreError> {
-    let sql = "SELECT host, process, since_ms, heartbeat_at_ms FROM lease WHERE uai = $1 AND year = $2 AND held = 1";
-    let row = tx.row(sql, values![school.uai, school.year]).await?;
-    row.map(|row| {
+    Ok(holders(tx).await?.remove(&school))
+}
+
+/// Who holds which school now.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn holders(tx: &mut Tx) -> Result<BTreeMap<SchoolKey, HeldBy>, StoreError> {
+    let sql = "SELECT uai, year, host, process, since_ms, heartbeat_at_ms FROM lease WHERE held = 1";
+    let mut holders = BTreeMap::new();
+    for row in tx.rows(sql, Vec::new()).await? {
         let mut cells = row.cells();
-        let (host, process) = (cells.text()?, cells.u32()?);
-        Ok(HeldBy { host, process, since: cells.at()?, heartbeat_at: cells.at()? })
-    })
-    .transpose()
+        let (school, host, process) = (cells.school()?, cells.text()?, cells.u32()?);
+        holders.insert(school, HeldBy { host, process, since: cells.at()?, heartbeat_at: cells.at()? });
+    }
+    Ok(holders)
 }
 
 fn is_dead(by: &HeldBy, holder: &Holder, school: SchoolKey, holding: &Holding) -> bool {

@@ -1,11 +1,11 @@
-//! Opening a database: the file and its rights, connections, migrations; whether it is whole; a copy of it.
+//! Opening a database: the file and its rights, connections, migrations. What is done for one that is there: `upkeep`.
 
 use crate::crash::Crash;
 use crate::store::db::Engine;
 use crate::store::lease::Holding;
 use crate::store::{Store, StoreError};
 use sqlx::{
-    Connection as _, PgConnection, PgPool, Row as _, SqlitePool,
+    Connection as _, PgConnection, PgPool, SqlitePool,
     migrate::Migrator,
     pool::PoolOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -47,8 +47,8 @@ const MARKS_ONLY: bool = false;
 /// What stands apart from the rest of a database: the name of a schema, the end of a file's name.
 const APART: &str = "navette_replay";
 
-static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+pub(crate) static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+pub(crate) static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 
 impl Store {
     /// Opens the database of `url` (`sqlite:PATH`, `sqlite::memory:`, `postgres://…`) and brings its tables up to date.
@@ -109,35 +109,25 @@ impl Store {
         Ok(format!("sqlite:{file}"))
     }
 
-    /// What is wrong with the database's structure, a sentence each; none when it is whole. A server checks itself.
+    /// Opens a database that is there as it is, without making it or bringing its tables up to date; none where there is
+    /// no SQLite file. A file is opened to read only.
     ///
     /// # Errors
-    /// When it cannot even be asked.
-    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        let Engine::Sqlite { readers, .. } = &self.engine else { return Ok(Vec::new()) };
-        let mut faults = Vec::new();
-        for row in sqlx::query("PRAGMA integrity_check").fetch_all(readers).await? {
-            faults.push(row.try_get::<String, _>(0)?);
-        }
-        faults.retain(|fault| fault != "ok");
-        for row in sqlx::query("PRAGMA foreign_key_check").fetch_all(readers).await? {
-            faults.push(format!("a row of table {} refers to a row that is missing", row.try_get::<String, _>(0)?));
-        }
-        Ok(faults)
-    }
-
-    /// Copies an SQLite database into the new file `target`, 0600, consistent while others write.
-    ///
-    /// # Errors
-    /// `Elsewhere` for PostgreSQL, whose own tool does it; `File` when `target` exists or cannot be made.
-    pub async fn backup(&self, target: &Path) -> Result<(), StoreError> {
-        let Engine::Sqlite { writer, .. } = &self.engine else {
-            return Err(StoreError::Elsewhere("use pg_dump to copy a PostgreSQL database"));
+    /// When the URL is none of ours, or the database cannot be used.
+    pub async fn existing(url: &str, crash: Crash) -> Result<Option<Self>, StoreError> {
+        let engine = if is_server(url) {
+            Engine::Postgres(connect(url).await?)
+        } else {
+            let path = file_of(url).ok_or(StoreError::Url)?;
+            if !path.try_exists().map_err(fault_at(&path))? {
+                return Ok(None);
+            }
+            let read_only = true;
+            let options = connecting(SqliteConnectOptions::new().filename(&path).read_only(read_only));
+            let pool = one_connection().connect_with(options).await?;
+            Engine::Sqlite { writer: pool.clone(), readers: pool }
         };
-        OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(target).map_err(fault_at(target))?;
-        let name = target.to_string_lossy().into_owned();
-        sqlx::query("VACUUM INTO $1").bind(name).execute(writer).await?;
-        Ok(())
+        Ok(Some(Self { engine, crash, holding: Holding::default() }))
     }
 
     /// Closes all connections; an SQLite file is left without its write-ahead log.
@@ -164,13 +154,14 @@ fn file_of(url: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path))
 }
 
-async fn open_server(url: &str) -> Result<Engine, StoreError> {
+async fn connect(url: &str) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)?;
-    let pool: PgPool = PgPoolOptions::new()
-        .max_connections(SERVER_CONNECTIONS_MAX)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
-        .await?;
+    let pool = PgPoolOptions::new().max_connections(SERVER_CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
+    Ok(pool.connect_with(options).await?)
+}
+
+async fn open_server(url: &str) -> Result<Engine, StoreError> {
+    let pool = connect(url).await?;
     let mut connection = pool.acquire().await?;
     POSTGRES.run_direct(None, &mut *connection, MARKS_ONLY).await?;
     drop(connection);
@@ -212,6 +203,8 @@ async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Engine
 fn connecting(options: SqliteConnectOptions) -> SqliteConnectOptions {
     let enforced = true;
     let options = options.foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT);
+    // What is deleted is overwritten: names of minors do not linger in free pages.
+    let options = options.pragma("secure_delete", "on");
     options.row_buffer_size(ROW_BUFFER).statement_cache_capacity(STATEMENTS_KEPT)
 }
 
@@ -232,7 +225,7 @@ async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn fault_at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+pub(crate) fn fault_at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::File { path, source }
 }
@@ -243,9 +236,10 @@ mod tests {
     use crate::domain::time::{DAY_S, Zone};
     use crate::store::db::Engine;
     use crate::store::open::*;
-    use crate::store::test_support::{arrives, dump, file, key, memory, noon, read, school, url};
+    use crate::store::test_support::{arrives, dump, file, key, noon, read, school, url};
     use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, outbox, responses, roster};
     use rstest::rstest;
+    use sqlx::Row as _;
     use std::{fs, os::unix::fs::PermissionsExt};
 
     #[rstest]
@@ -299,6 +293,24 @@ mod tests {
         let again = Store::open(&url(&folder), Crash::off()).await.unwrap();
         assert_eq!(dump(&again).await, before);
         assert_eq!(again.integrity().await.unwrap(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_database_is_looked_at_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Store::existing(&url(&folder), Crash::off()).await.unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "looking makes nothing");
+        let (folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        // Beside a writer, and after it has gone and taken its write-ahead log along.
+        for _ in 0..2 {
+            let seen = Store::existing(&url(&folder), Crash::off()).await.unwrap().unwrap();
+            assert_eq!(dump(&seen).await["pupil"], 1);
+            let mut tx = seen.write().await.unwrap();
+            assert!(journal::write(&mut tx, None, "test", "", None, noon()).await.is_err());
+            drop(tx);
+            store.close().await;
+        }
     }
 
     #[tokio::test]
@@ -358,31 +370,6 @@ mod tests {
         assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 1);
     }
 
-    #[tokio::test]
-    async fn damage_is_told() {
-        let store = memory().await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
-        let Engine::Sqlite { writer, .. } = &store.engine else { panic!("not SQLite") };
-        for sql in ["PRAGMA foreign_keys = off", "INSERT INTO council VALUES ('0380001V', 2019, '3E', 'X', '3 A', 0)"] {
-            sqlx::query(sql).execute(writer).await.unwrap();
-        }
-        let faults = store.integrity().await.unwrap();
-        assert_eq!(faults, ["a row of table council refers to a row that is missing"]);
-    }
-
-    #[tokio::test]
-    async fn a_copy_holds_what_the_database_held() {
-        let (folder, store) = file(Crash::off()).await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        let target = folder.path().join("copy.db");
-        store.backup(&target).await.unwrap();
-        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
-        let copy = Store::open(&format!("sqlite:{}", target.display()), Crash::off()).await.unwrap();
-        assert_eq!(dump(&copy).await, dump(&store).await);
-        assert!(matches!(store.backup(&target).await, Err(StoreError::File { .. })), "a copy replaces nothing");
-    }
-
     /// A database as migration `version` made it, with rows in each of its tables: each migration's fixture fills those
     /// that it added, and is carried over by those that follow.
     async fn left_by(version: i64) -> SqlitePool {
@@ -440,6 +427,15 @@ mod tests {
             let nomenclature = roster::nomenclature(&mut tx, school()).await.unwrap();
             assert_eq!((rows, nomenclature.is_some()), (expected, expected.is_some()));
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_newer_version_made_is_left_alone() {
+        let pool = left_by(1).await;
+        let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (9999, '', 1, '', 0)";
+        sqlx::query(sql).execute(&pool).await.unwrap();
+        assert!(matches!(migrate(&pool).await, Err(StoreError::Newer(9999))));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use crate::files::{FileFault, Files};
 use crate::plan::delivery::Answer;
+use rustix::fs::{Access, access};
 use std::path::PathBuf;
 
 /// Largest file read (siecle.md: 64 MiB a file).
@@ -71,6 +72,16 @@ impl Directory {
         let digest = self.files.digest_of(&dir, name).await.map_err(|fault| unread(&fault))?;
         let size_bytes = tokio::fs::metadata(dir.join(name)).await.map(|meta| meta.len()).ok();
         Ok(digest.zip(size_bytes))
+    }
+
+    /// Whether files can be published in `folder`, as far as its rights tell.
+    ///
+    /// # Errors
+    /// `NotSent` when they cannot.
+    pub fn can_publish(&self, folder: &str) -> Result<(), Answer> {
+        let dir = self.path.join(folder);
+        access(&dir, Access::WRITE_OK | Access::EXEC_OK)
+            .map_err(|fault| Answer::NotSent { why: format!("cannot write into {}: {fault}", dir.display()) })
     }
 
     /// Publishes a file. The same again changes nothing.

@@ -9,6 +9,7 @@ use crate::crash::Crash;
 use crate::domain::{
     lot::{Document, FileName, Format},
     school::SchoolKey,
+    time::Timestamp,
 };
 use crate::files::Files;
 use crate::plan::delivery::{Answer, Problem};
@@ -97,6 +98,29 @@ impl Siecle {
     /// How far our clock was ahead of its clock when it last answered; none over folders.
     pub fn skew_ms(&self) -> Option<i64> {
         self.last_date().map(|date| date.skew_ms())
+    }
+
+    /// When the certificate ends that it showed last; none over folders and plain HTTP.
+    pub fn certificate_ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Http(http) => http.certificate_ends_at(),
+            Self::Directory(_) => None,
+        }
+    }
+
+    /// Whether it can be used for a school: it answers, or its folders can be read and written. Nothing is changed there.
+    ///
+    /// # Errors
+    /// What came back when it cannot.
+    pub async fn probe(&self, school: SchoolKey) -> Result<(), Answer> {
+        self.response_files(school, 0).await?;
+        if let Self::Directory(folders) = self {
+            for folder in [IMPORTED, REJECTED, REPORT] {
+                folders.visible(folder).await?;
+            }
+            folders.can_publish(IMPORT)?;
+        }
+        Ok(())
     }
 
     /// Deposits a lot. The same lot again changes nothing.

@@ -111,6 +111,29 @@ impl Teleservice {
         self.last_date().map(|date| date.skew_ms())
     }
 
+    /// When the certificate ends that it showed last; none over folders and plain HTTP.
+    pub fn certificate_ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Http(http) => http.certificate_ends_at(),
+            Self::Directory(_) => None,
+        }
+    }
+
+    /// Whether it can be used for a school: it answers, or its folders can be read and written. Nothing is changed there.
+    ///
+    /// # Errors
+    /// What came back when it cannot.
+    pub async fn probe(&self, school: SchoolKey) -> Result<(), Answer> {
+        self.events(school, 0, 1).await?;
+        if let Self::Directory(folders) = self {
+            for folder in [REFUSED] {
+                folders.visible(folder).await?;
+            }
+            folders.can_publish(ORDERS)?;
+        }
+        Ok(())
+    }
+
     /// The events after `after`, at most `limit` of them.
     ///
     /// # Errors

@@ -295,6 +295,7 @@ impl Night {
                 thresholds: Thresholds::default(),
                 policy: Policy { overrides: bool::default(), enforce: !bool::default() },
                 nomenclature: None,
+                keep_files_days: None,
             },
             clock,
             holder: Holder { host: "history".to_owned(), process: 1 },
