@@ -217,7 +217,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 async fn execute(command: Command, global: &Global) -> anyhow::Result<Exit> {
     match command {
-        Command::Demo(args) => demo::execute(args, global).await,
+        Command::Demo(args) => demo::execute(args).await,
         Command::Run(args) => run::execute(args, global).await,
         Command::Daemon => daemon::execute(global).await,
         Command::Resync(args) => resync::execute(args, global).await,

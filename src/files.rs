@@ -80,12 +80,29 @@ impl FileFault {
 #[derive(Clone, Default)]
 pub struct Files {
     crash: Crash,
+    keeping: Keeping,
+}
+
+/// What files must outlive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Keeping {
+    /// The machine's end: they are on disk before anything builds on them.
+    #[default]
+    ForGood,
+    /// The program's end only.
+    ForAPlay,
 }
 
 impl Files {
     /// Files that pass the points of `crash`.
     pub const fn new(crash: Crash) -> Self {
-        Self { crash }
+        Self { crash, keeping: Keeping::ForGood }
+    }
+
+    /// Files of a play, in which programs die and the machine does not: none waits for the disk, and the work is done on
+    /// the thread that asks for it, which has nothing else to do.
+    pub const fn for_a_play(crash: Crash) -> Self {
+        Self { crash, keeping: Keeping::ForAPlay }
     }
 
     /// Publishes `bytes` as `name` in the folder `dir`, its digest last. The same bytes again change nothing, and
@@ -94,22 +111,24 @@ impl Files {
     /// # Errors
     /// `Conflict` when other bytes, or another digest, stand there; `Io` when the machine fails.
     pub async fn publish(&self, dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FileFault> {
-        let file = Arc::new(Publication { dir: dir.to_owned(), name: name.to_owned(), bytes: bytes.to_vec() });
-        blocking({
+        let keeping = self.keeping;
+        let file = Publication { dir: dir.to_owned(), name: name.to_owned(), bytes: bytes.to_vec(), keeping };
+        let file = Arc::new(file);
+        self.blocking({
             let file = Arc::clone(&file);
             move || sweep(&file.dir, &file.name)
         })
         .await?;
-        if let Some(temporary) = write_unless_there(&file).await? {
+        if let Some(temporary) = self.write_unless_there(&file).await? {
             self.crash.reach(Point::FileWritten).await;
-            give_name(&file, temporary).await?;
+            self.give_name(&file, temporary).await?;
             self.crash.reach(Point::FileRenamed).await;
         }
         let line = digest_line(name, &Sha256::digest(bytes).into());
         let name = format!("{name}{DIGEST_ENDING}");
-        let digest = Arc::new(Publication { dir: dir.to_owned(), name, bytes: line.into_bytes() });
-        if let Some(temporary) = write_unless_there(&digest).await? {
-            give_name(&digest, temporary).await?;
+        let digest = Arc::new(Publication { dir: dir.to_owned(), name, bytes: line.into_bytes(), keeping });
+        if let Some(temporary) = self.write_unless_there(&digest).await? {
+            self.give_name(&digest, temporary).await?;
             self.crash.reach(Point::DigestPublished).await;
         }
         Ok(())
@@ -140,7 +159,7 @@ impl Files {
     /// `TooLarge`, `NotAFile`, or `Io`, also when it is not there (`FileFault::is_missing`).
     pub async fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileFault> {
         let path = path.to_owned();
-        blocking(move || read_within(&path, limit)).await
+        self.blocking(move || read_within(&path, limit)).await
     }
 
     /// Reads a published file and compares it with its digest; none while there is no digest: it does not exist yet.
@@ -149,7 +168,7 @@ impl Files {
     /// `DigestLine` or `Digest` when the digest is malformed or another's, and all that `read` answers.
     pub async fn read_verified(&self, dir: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>, FileFault> {
         let (dir, name) = (dir.to_owned(), name.to_owned());
-        blocking(move || {
+        self.blocking(move || {
             let Some(expected) = read_digest(&dir, &name)? else { return Ok(None) };
             let path = dir.join(&name);
             let bytes = match read_within(&path, limit) {
@@ -169,7 +188,7 @@ impl Files {
     /// `DigestLine` when it is malformed or names another file; `Io` when the machine fails.
     pub async fn digest_of(&self, dir: &Path, name: &str) -> Result<Option<[u8; 32]>, FileFault> {
         let (dir, name) = (dir.to_owned(), name.to_owned());
-        blocking(move || read_digest(&dir, &name)).await
+        self.blocking(move || read_digest(&dir, &name)).await
     }
 
     /// Removes a published file, digest first, so that no reader sees a digest without its file. Answers whether
@@ -178,11 +197,11 @@ impl Files {
     /// # Errors
     /// `Io` when the machine fails; what is missing is no fault.
     pub async fn remove_published(&self, dir: &Path, name: &str) -> Result<bool, FileFault> {
-        let (dir, name) = (dir.to_owned(), name.to_owned());
-        blocking(move || {
+        let (dir, name, keeping) = (dir.to_owned(), name.to_owned(), self.keeping);
+        self.blocking(move || {
             let digest = remove(&dir.join(format!("{name}{DIGEST_ENDING}")))?;
             let file = remove(&dir.join(&name))?;
-            sync_dir(&dir)?;
+            sync_dir(&dir, keeping)?;
             Ok(digest || file)
         })
         .await
@@ -207,7 +226,7 @@ impl Files {
     /// `Io` when the folder cannot be read, also when it is not there.
     pub async fn list(&self, dir: &Path) -> Result<Vec<String>, FileFault> {
         let dir = dir.to_owned();
-        blocking(move || {
+        self.blocking(move || {
             let names = names(&dir)?;
             let published = |name: &&String| names.binary_search(&format!("{name}{DIGEST_ENDING}")).is_ok();
             Ok(names.iter().filter(published).cloned().collect())
@@ -215,19 +234,30 @@ impl Files {
         .await
     }
 
+    /// Names of all that stands in a folder, finished or not, sorted; what is hidden is left out.
+    ///
+    /// # Errors
+    /// `Io` when the folder cannot be read, also when it is not there.
+    pub async fn names(&self, dir: &Path) -> Result<Vec<String>, FileFault> {
+        let dir = dir.to_owned();
+        self.blocking(move || names(&dir)).await
+    }
+
     /// Makes a folder and what is missing above it, for us alone (0700). One that is there is left as it is.
     ///
     /// # Errors
     /// `Io` when the machine fails.
     pub async fn create_private_dir(&self, dir: &Path) -> Result<(), FileFault> {
-        let dir = dir.to_owned();
-        blocking(move || {
+        let (dir, keeping) = (dir.to_owned(), self.keeping);
+        self.blocking(move || {
             fs::DirBuilder::new()
                 .recursive(MISSING_PARENTS_TOO)
                 .mode(PRIVATE_DIR_MODE)
                 .create(&dir)
                 .map_err(fault("make", &dir))?;
-            dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_dir)
+            dir.parent()
+                .filter(|parent| !parent.as_os_str().is_empty())
+                .map_or(Ok(()), |parent| sync_dir(parent, keeping))
         })
         .await
     }
@@ -238,7 +268,7 @@ impl Files {
     /// `Io` when the machine fails.
     pub async fn purge(&self, dir: &Path) -> Result<(), FileFault> {
         let dir = dir.to_owned();
-        blocking(move || match fs::remove_dir_all(&dir) {
+        self.blocking(move || match fs::remove_dir_all(&dir) {
             Err(gone) if gone.kind() == ErrorKind::NotFound => Ok(()),
             done => done.map_err(fault("purge", &dir)),
         })
@@ -261,41 +291,48 @@ struct Publication {
     dir: PathBuf,
     name: String,
     bytes: Vec<u8>,
+    keeping: Keeping,
 }
 
-/// Writes it under a temporary name, unless it has its own already.
-async fn write_unless_there(file: &Arc<Publication>) -> Result<Option<PathBuf>, FileFault> {
-    let file = Arc::clone(file);
-    blocking(move || {
-        let there = holds(&file.dir.join(&file.name), &file.bytes)?;
-        if there { Ok(None) } else { write_temporary(&file.dir, &file.name, &file.bytes).map(Some) }
-    })
-    .await
-}
+impl Files {
+    /// Writes it under a temporary name, unless it has its own already.
+    async fn write_unless_there(&self, file: &Arc<Publication>) -> Result<Option<PathBuf>, FileFault> {
+        let file = Arc::clone(file);
+        self.blocking(move || {
+            let there = holds(&file.dir.join(&file.name), &file.bytes)?;
+            if there { Ok(None) } else { write_temporary(&file).map(Some) }
+        })
+        .await
+    }
 
-/// Gives what was written its name, for good.
-async fn give_name(file: &Arc<Publication>, temporary: PathBuf) -> Result<(), FileFault> {
-    let file = Arc::clone(file);
-    blocking(move || {
-        let target = file.dir.join(&file.name);
-        let temporary = TempPath::try_from_path(&temporary).map_err(fault("name", &temporary))?;
-        match temporary.persist_noclobber(&target) {
-            Ok(()) => sync_dir(&file.dir),
-            // Someone was faster; equal bytes are what we wanted.
-            Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => holds(&target, &file.bytes).map(|_| ()),
-            Err(lost) => Err(fault("name", &target)(lost.error)),
+    /// Gives what was written its name, for good.
+    async fn give_name(&self, file: &Arc<Publication>, temporary: PathBuf) -> Result<(), FileFault> {
+        let file = Arc::clone(file);
+        self.blocking(move || {
+            let target = file.dir.join(&file.name);
+            let temporary = TempPath::try_from_path(&temporary).map_err(fault("name", &temporary))?;
+            match temporary.persist_noclobber(&target) {
+                Ok(()) => sync_dir(&file.dir, file.keeping),
+                // Someone was faster; equal bytes are what we wanted.
+                Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => holds(&target, &file.bytes).map(|_| ()),
+                Err(lost) => Err(fault("name", &target)(lost.error)),
+            }
+        })
+        .await
+    }
+
+    /// Runs what blocks beside the runtime's own threads; a play has its thread to itself.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, FileFault> + Send + 'static,
+    ) -> Result<T, FileFault> {
+        match self.keeping {
+            Keeping::ForAPlay => work(),
+            Keeping::ForGood => match tokio::task::spawn_blocking(work).await {
+                Ok(done) => done,
+                Err(broken) => Err(fault("work on", Path::new("the files"))(io::Error::other(broken))),
+            },
         }
-    })
-    .await
-}
-
-/// Runs what blocks beside the runtime's own threads.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, FileFault> + Send + 'static,
-) -> Result<T, FileFault> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(broken) => Err(fault("work on", Path::new("the files"))(io::Error::other(broken))),
     }
 }
 
@@ -362,13 +399,14 @@ pub fn parse_digest_line(line: &str, name: &str) -> Option<[u8; 32]> {
 
 /// Writes `bytes` under a temporary name, 0600, on disk before it answers. The name is not removed when the caller
 /// is dropped: a crash would not have removed it either.
-fn write_temporary(dir: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, FileFault> {
+fn write_temporary(file: &Publication) -> Result<PathBuf, FileFault> {
+    let Publication { dir, name, bytes, keeping } = file;
     let mut temporary = tempfile::Builder::new()
         .prefix(&temporary_prefix(name))
         .suffix(TEMPORARY_ENDING)
         .tempfile_in(dir)
         .map_err(fault("write into", dir))?;
-    let written = temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all());
+    let written = temporary.write_all(bytes).and_then(|()| sync(temporary.as_file(), *keeping));
     written.map_err(fault("write", temporary.path()))?;
     let (_, path) = temporary.keep().map_err(|lost| fault("write into", dir)(lost.error))?;
     Ok(path)
@@ -400,8 +438,16 @@ fn remove(path: &Path) -> Result<bool, FileFault> {
     }
 }
 
-fn sync_dir(dir: &Path) -> Result<(), FileFault> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(fault("sync", dir))
+fn sync_dir(dir: &Path, keeping: Keeping) -> Result<(), FileFault> {
+    File::open(dir).and_then(|dir| sync(&dir, keeping)).map_err(fault("sync", dir))
+}
+
+/// Waits until a file, or a folder's names, are on disk, where they must be.
+fn sync(file: &File, keeping: Keeping) -> io::Result<()> {
+    match keeping {
+        Keeping::ForGood => file.sync_all(),
+        Keeping::ForAPlay => Ok(()),
+    }
 }
 
 /// Visible names of a folder, sorted.

@@ -49,7 +49,7 @@ use crate::run::{
     step::StepError,
 };
 use crate::store::{
-    anomalies as raised, campaigns,
+    Tx, anomalies as raised, campaigns,
     lease::{self, Lease},
     ledger, responses as held,
 };
@@ -167,16 +167,18 @@ pub struct Order {
 }
 
 async fn try_tick(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done, StepError> {
-    let due = night::due(ctx, served, now).await?;
     let mut done = Done::default();
-    if due.is_none() && !is_watched(ctx, served, now).await? {
+    let mut tx = ctx.store.read().await?;
+    let due = night::due(ctx, &mut tx, served, now).await?;
+    if due.is_none() && !is_watched(ctx, &mut tx, served, now).await? {
         return Ok(done);
     }
+    drop(tx);
     let far = read_and_enforce(ctx, served, now, &mut done).await?;
     // A closing that was read just now may ask for one more run at once.
     let due = match due {
-        Some(due) => Some(due),
-        None => night::due(ctx, served, now).await?,
+        None if 0 < done.events => night::due(ctx, &mut ctx.store.read().await?, served, now).await?,
+        due => due,
     };
     if let Some(due) = due {
         let order = Order { wish: Wish::Changed, only: None };
@@ -192,14 +194,14 @@ pub fn watched_from(calendar: &Calendar) -> Timestamp {
     calendar.opens.plus_s(-DAY_S)
 }
 
-/// Between nights only schools with a campaign that is open, about to open, or closed and not ended are looked at.
-async fn is_watched(ctx: &Context, served: &Served, now: Timestamp) -> Result<bool, StepError> {
-    let mut tx = ctx.store.read().await?;
-    for key in campaigns::keys(&mut tx, served.school.key).await? {
-        let (facts, _) = facts::of(ctx, &mut tx, key, FarSide { reachable: true, clock_skew_ms: None }).await?;
+/// Between nights only schools with a campaign that is open, about to open, or closed and not ended are looked at; of one that
+/// has ended, what a person did before its end must have been read first (to be proved, 1).
+async fn is_watched(ctx: &Context, tx: &mut Tx, served: &Served, now: Timestamp) -> Result<bool, StepError> {
+    for key in campaigns::keys(tx, served.school.key).await? {
+        let (facts, _) = facts::of(ctx, tx, key, FarSide { reachable: true, clock_skew_ms: None }).await?;
         let watched = match facts.state(now) {
             State::Planned => facts.calendar().is_some_and(|calendar| watched_from(calendar) <= now),
-            State::Ended => false,
+            State::Ended => !night::is_over(tx, served, facts.calendar()).await?,
             State::Open
             | State::Closed
             | State::CouncilsReady

@@ -1,8 +1,8 @@
 //! `navette demo`: the main job with nothing installed and nothing configured.
 
 use crate::cli::{
-    Global,
     exit::Exit,
+    logging,
     output::{complain, print},
     parsers,
 };
@@ -32,8 +32,8 @@ pub struct Args {
 ///
 /// # Errors
 /// When it does not come to its end.
-pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
-    let _span = global.start();
+pub async fn execute(args: Args) -> anyhow::Result<Exit> {
+    let _span = logging::start_of_play();
     let scenario = demo::scenario(args.format).map_err(said).context("the built-in scenario")?;
     let timeline = Timeline::of(&scenario);
     print(&format!("{}\n\n", scenario.name))?;

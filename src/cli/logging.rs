@@ -5,9 +5,7 @@ use crate::cli::{
     kinds::message_id,
     progress::BesideBar,
 };
-
 use crate::config::LogFormat;
-
 use crate::run;
 use std::{
     fmt,
@@ -31,6 +29,8 @@ use tracing_subscriber::{
 const LEVELS: &str = "NAVETTE_LOG";
 /// What is logged where it says nothing: what we build on speaks only when something is wrong.
 const LEVELS_PRESET: &str = "warn,navette=info";
+/// The same of a play, which tells its story itself: what goes wrong in it was asked for.
+const LEVELS_OF_PLAYS: &str = "off";
 
 /// The span of one run of the program: whatever is logged inside carries its id.
 #[derive(Clone, Debug)]
@@ -49,7 +49,16 @@ impl RunSpan {
 
 /// Starts the log of the process; a log that was started before stays as it is.
 pub fn start(format: LogFormat) -> RunSpan {
-    let levels = EnvFilter::try_from_env(LEVELS).unwrap_or_else(|_| EnvFilter::new(LEVELS_PRESET));
+    start_at(format, LEVELS_PRESET)
+}
+
+/// Starts the log of a play, as text, where one is asked for.
+pub fn start_of_play() -> RunSpan {
+    start_at(LogFormat::Text, LEVELS_OF_PLAYS)
+}
+
+fn start_at(format: LogFormat, preset: &str) -> RunSpan {
+    let levels = EnvFilter::try_from_env(LEVELS).unwrap_or_else(|_| EnvFilter::new(preset));
     let (sink, fault) = match format {
         LogFormat::Text => (Sink::Text, None),
         LogFormat::Json => (Sink::Json, None),

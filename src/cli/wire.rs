@@ -208,16 +208,19 @@ struct Parts {
     schools: BTreeMap<SchoolKey, Served>,
     mail: Option<Post>,
     references: Option<References>,
+    files: Files,
 }
 
 fn wired(options: &Options, crash: &Crash) -> anyhow::Result<Parts> {
     let key = options.log.pupil_key.as_ref().map(SecretFile::read).transpose();
     let key = key.map_err(|fault| Stop::usage(fault.to_string()))?;
+    let files = Files::new(crash.clone());
     Ok(Parts {
         settings: settings(options)?,
-        schools: schools(options, &Clock::Machine, crash)?,
+        schools: schools(options, &Clock::Machine, crash, &files)?,
         mail: options.mail.as_ref().map(|mail| post(mail, crash)).transpose()?,
         references: key.map(|key| References::new(key.expose_secret().as_bytes())),
+        files,
     })
 }
 
@@ -225,7 +228,7 @@ impl Parts {
     fn on(self, options: &Options, store: Store, crash: Crash) -> Context {
         Context {
             store,
-            files: Files::new(crash.clone()),
+            files: self.files,
             files_root: options.store.files.clone(),
             schools: self.schools,
             settings: self.settings,
@@ -320,7 +323,12 @@ fn place(link: &Link, uai: Uai) -> Place {
     }
 }
 
-fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BTreeMap<SchoolKey, Served>> {
+fn schools(
+    options: &Options,
+    clock: &Clock,
+    crash: &Crash,
+    files: &Files,
+) -> anyhow::Result<BTreeMap<SchoolKey, Served>> {
     let mut teleservices: BTreeMap<Place, Arc<Teleservice>> = BTreeMap::new();
     let mut siecles: BTreeMap<Place, Arc<Siecle>> = BTreeMap::new();
     let mut schools = BTreeMap::new();
@@ -329,14 +337,14 @@ fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BT
             entry.insert(Arc::new(match &options.teleservice {
                 Link::Http(link) => Teleservice::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("teleservice: {fault}")))?,
-                Link::Directory(path) => Teleservice::directory(folder(path.for_school(key.uai)), crash.clone()),
+                Link::Directory(path) => Teleservice::directory(folder(path.for_school(key.uai)), files.clone()),
             }));
         }
         if let Entry::Vacant(entry) = siecles.entry(place(&options.siecle.link, key.uai)) {
             entry.insert(Arc::new(match &options.siecle.link {
                 Link::Http(link) => Siecle::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("siecle: {fault}")))?,
-                Link::Directory(path) => Siecle::directory(folder(path.for_school(key.uai)), crash.clone()),
+                Link::Directory(path) => Siecle::directory(folder(path.for_school(key.uai)), files.clone()),
             }));
         }
     }

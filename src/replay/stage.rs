@@ -126,6 +126,7 @@ impl Stage {
         let crash = folders.clone().map_or_else(Crash::counting, |folders| {
             Crash::observed(Arc::new(move |point| Box::pin(Arc::clone(&folders).at(point))))
         });
+        let files = Files::for_a_play(crash.clone());
         let mut served = Vec::new();
         let far = match way {
             Way::Http => {
@@ -136,7 +137,7 @@ impl Stage {
                 served.extend([families, councils]);
                 far
             }
-            Way::Directory => Arc::new(folder_sides(folder.path(), &crash)),
+            Way::Directory => Arc::new(folder_sides(folder.path(), &files)),
         };
         let database_url = match database {
             Database::Url(url) => url.clone(),
@@ -145,10 +146,10 @@ impl Stage {
                 format!("sqlite:{}", folder.path().join("navette").join("navette.db").display())
             }
         };
-        let store = Store::open(&database_url, crash.clone()).await?;
+        let store = Store::open_for_a_play(&database_url, crash.clone()).await?;
         let ctx = Context {
             store,
-            files: Files::new(crash.clone()),
+            files,
             files_root: folder.path().join("files"),
             schools: scenario.schools.iter().map(|spec| served_school(scenario, spec, &far)).collect(),
             settings: settings(scenario),
@@ -187,7 +188,7 @@ impl Stage {
     pub async fn restart(&mut self) -> Result<(), StageFault> {
         self.crash.revive();
         self.ctx.store.close().await;
-        self.ctx.store = Store::open(&self.database_url, self.crash.clone()).await?;
+        self.ctx.store = Store::open_for_a_play(&self.database_url, self.crash.clone()).await?;
         Ok(())
     }
 
@@ -282,10 +283,10 @@ fn http_sides(
     })
 }
 
-fn folder_sides(root: &Path, crash: &Crash) -> FarSides {
+fn folder_sides(root: &Path, files: &Files) -> FarSides {
     FarSides {
-        teleservice: Arc::new(Teleservice::directory(DirectoryOptions { path: root.join(TELESERVICE) }, crash.clone())),
-        siecle: Arc::new(Siecle::directory(DirectoryOptions { path: root.join(SIECLE) }, crash.clone())),
+        teleservice: Arc::new(Teleservice::directory(DirectoryOptions { path: root.join(TELESERVICE) }, files.clone())),
+        siecle: Arc::new(Siecle::directory(DirectoryOptions { path: root.join(SIECLE) }, files.clone())),
     }
 }
 

@@ -1,7 +1,11 @@
 //! Which night is due at a school, its record, the order of its campaigns, and the heartbeat of its lease.
 
 use crate::crash::Point;
-use crate::domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp};
+use crate::domain::{
+    campaign::{Calendar, CampaignKey},
+    school::SchoolKey,
+    time::Timestamp,
+};
 use crate::guard::facts::FarSide;
 use crate::nights::{self, ClosingFact, Due, DueKind, NightLedger, NightOutcome};
 use crate::run::{
@@ -12,7 +16,7 @@ use crate::run::{
     step::StepError,
 };
 use crate::store::{
-    Store, campaigns,
+    Store, Tx, campaigns,
     lease::{self, Lease},
     nights as ledger,
 };
@@ -27,8 +31,8 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// The store's.
-pub async fn due(ctx: &Context, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
-    let (ledger, closings) = known(ctx, served).await?;
+pub async fn due(ctx: &Context, tx: &mut Tx, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
+    let (ledger, closings) = known(tx, served).await?;
     Ok(nights::due(served.school.zone, ctx.settings.slot, &ledger, &closings, now))
 }
 
@@ -37,14 +41,23 @@ pub async fn due(ctx: &Context, served: &Served, now: Timestamp) -> Result<Optio
 /// # Errors
 /// The store's.
 pub async fn due_by_hand(ctx: &Context, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
-    let (ledger, closings) = known(ctx, served).await?;
+    let (ledger, closings) = known(&mut ctx.store.read().await?, served).await?;
     Ok(nights::due_by_hand(served.school.zone, ctx.settings.slot, &ledger, &closings, now))
 }
 
-async fn known(ctx: &Context, served: &Served) -> Result<(NightLedger, Vec<ClosingFact>), StepError> {
-    let mut tx = ctx.store.read().await?;
-    let nights = ledger::ledger(&mut tx, served.school.key).await?;
-    Ok((nights, ledger::closings(&mut tx, served.school.key).await?))
+async fn known(tx: &mut Tx, served: &Served) -> Result<(NightLedger, Vec<ClosingFact>), StepError> {
+    let nights = ledger::ledger(tx, served.school.key).await?;
+    Ok((nights, ledger::closings(tx, served.school.key).await?))
+}
+
+/// Whether a night was ok since the campaign's end: it read all that had happened until then.
+///
+/// # Errors
+/// The store's.
+pub async fn is_over(tx: &mut Tx, served: &Served, calendar: Option<&Calendar>) -> Result<bool, StepError> {
+    let Some(ends) = calendar.and_then(|calendar| calendar.ends) else { return Ok(false) };
+    let nights = ledger::ledger(tx, served.school.key).await?.nights;
+    Ok(nights.values().any(|night| night.outcome == Some(NightOutcome::Ok) && ends <= night.last_attempt_at))
 }
 
 /// Records that a night, or its extra run after a closing, begins.

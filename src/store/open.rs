@@ -29,11 +29,15 @@ const READERS_MAX: u32 = 4;
 const SERVER_CONNECTIONS_MAX: u32 = 12;
 /// Rows that SQLite's driver hands over at once (traps.md: 577 k rows a second instead of 169 k).
 const ROW_BUFFER: usize = 500;
+/// Statements that a connection keeps prepared: more than we have, and the lists of many lengths (100 by default).
+const STATEMENTS_KEPT: usize = 500;
 /// Owner only: pupils are minors (domain.md).
 const FILE_MODE: u32 = 0o600;
 /// Owner only.
 const FOLDER_MODE: u32 = 0o700;
 
+/// Connections are tried out.
+const TRIED: bool = true;
 /// Migrations are run, not marked as run.
 const MARKS_ONLY: bool = false;
 
@@ -47,12 +51,25 @@ impl Store {
     /// # Errors
     /// When the URL is neither, or the database cannot be prepared.
     pub async fn open(url: &str, crash: Crash) -> Result<Self, StoreError> {
+        Self::opened(url, crash, SqliteSynchronous::Full).await
+    }
+
+    /// Opens the database of a play, in which programs die and the machine does not: an SQLite file does not wait for the
+    /// disk.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn open_for_a_play(url: &str, crash: Crash) -> Result<Self, StoreError> {
+        Self::opened(url, crash, SqliteSynchronous::Off).await
+    }
+
+    async fn opened(url: &str, crash: Crash, synchronous: SqliteSynchronous) -> Result<Self, StoreError> {
         let engine = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             open_server(url).await?
         } else if url == "sqlite::memory:" {
             open_memory().await?
         } else {
-            open_file(&file_of(url).ok_or(StoreError::Url)?).await?
+            open_file(&file_of(url).ok_or(StoreError::Url)?, synchronous).await?
         };
         Ok(Self { engine, crash, holding: Holding::default() })
     }
@@ -129,7 +146,7 @@ async fn open_memory() -> Result<Engine, StoreError> {
     Ok(Engine::Sqlite { writer: pool.clone(), readers: pool })
 }
 
-async fn open_file(path: &Path) -> Result<Engine, StoreError> {
+async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Engine, StoreError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         Some(_) | None => PathBuf::from("."),
@@ -144,27 +161,28 @@ async fn open_file(path: &Path) -> Result<Engine, StoreError> {
         locked.await.map_err(|_| StoreError::Stopped)?.map_err(fault_at(path))?
     };
     let options = connecting(SqliteConnectOptions::new().filename(path));
-    let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
     let writer = one_connection().connect_with(options.clone()).await?;
     migrate(&writer).await?;
     drop(turn);
-    let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
+    let readers = pool_options().max_connections(READERS_MAX);
     let readers = readers.connect_lazy_with(options.pragma("query_only", "on"));
     Ok(Engine::Sqlite { writer, readers })
 }
 
 fn connecting(options: SqliteConnectOptions) -> SqliteConnectOptions {
     let enforced = true;
-    options.foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT).row_buffer_size(ROW_BUFFER)
+    let options = options.foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT);
+    options.row_buffer_size(ROW_BUFFER).statement_cache_capacity(STATEMENTS_KEPT)
 }
 
 fn one_connection() -> PoolOptions<sqlx::Sqlite> {
-    SqlitePoolOptions::new()
-        .min_connections(1)
-        .max_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
+    pool_options().min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None)
+}
+
+/// A connection to a file or to memory does not break while it rests: it is not tried out before each use.
+fn pool_options() -> PoolOptions<sqlx::Sqlite> {
+    SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(!TRIED)
 }
 
 /// All migrations that are missing, in one transaction: a crash leaves the old shape or the new one.

@@ -433,10 +433,13 @@ pub(crate) async fn facts(tx: &mut Tx, key: CampaignKey) -> Result<ResponseFacts
 async fn missing(tx: &mut Tx, key: CampaignKey) -> Result<(BTreeMap<Division, u32>, bool), StoreError> {
     // What the lot carried, not what Siècle kept of it: a pupil whom its receipt rejects has a demand in it all the same.
     let carried = ledger::last_carried(tx, key).await?;
+    let mut missing = BTreeMap::new();
+    if carried.values().all(|version| *version == 0) {
+        return Ok((missing, false));
+    }
     let sql = "SELECT p.id, p.division, r.pupil FROM pupil p LEFT JOIN response_received r \
          ON r.uai = p.uai AND r.year = p.year AND r.level = $3 AND r.phase = $4 AND r.pupil = p.id \
          WHERE p.uai = $1 AND p.year = $2 AND p.level = $3 AND p.present = 1 AND p.in_procedure = 1";
-    let mut missing = BTreeMap::new();
     let mut some_expected = false;
     for row in tx.rows(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await? {
         let mut cells = row.cells();

@@ -1,10 +1,9 @@
 //! Folders shared with a far side: what stands in them under a published digest, and how it is read and laid down.
 //! Which folders there are, and what a file in them means, is said in `feed`, `teleservice` and `siecle`.
 
-use crate::crash::Crash;
 use crate::files::{FileFault, Files};
 use crate::plan::delivery::Answer;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Largest file read (siecle.md: 64 MiB a file).
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -26,8 +25,8 @@ pub struct Directory {
 
 impl Directory {
     /// The folders under `options.path`. Nothing is read yet: a folder that is missing is an answer, not a fault.
-    pub fn new(options: DirectoryOptions, crash: Crash) -> Self {
-        Self { path: options.path, files: Files::new(crash) }
+    pub fn new(options: DirectoryOptions, files: Files) -> Self {
+        Self { path: options.path, files }
     }
 
     /// Names of the files published in `folder`, sorted.
@@ -38,19 +37,12 @@ impl Directory {
         self.files.list(&self.path.join(folder)).await.map_err(|fault| unread(&fault))
     }
 
-    /// Names of all that stands in `folder`, published or not, sorted.
+    /// Names of all that stands in `folder`, published or not, sorted; what is hidden is left out.
     ///
     /// # Errors
     /// `NotSent` when the folder can't be read.
     pub async fn visible(&self, folder: &str) -> Result<Vec<String>, Answer> {
-        let dir = self.path.join(folder);
-        let mut entries = tokio::fs::read_dir(&dir).await.map_err(|fault| unreachable(&dir, &fault))?;
-        let mut names = Vec::new();
-        while let Some(entry) = entries.next_entry().await.map_err(|fault| unreachable(&dir, &fault))? {
-            names.extend(entry.file_name().into_string());
-        }
-        names.sort();
-        Ok(names)
+        self.files.names(&self.path.join(folder)).await.map_err(|fault| unread(&fault))
     }
 
     /// Whether `name` stands in `folder`, with its digest or without.
@@ -115,8 +107,4 @@ fn unread(fault: &FileFault) -> Answer {
         | FileFault::DigestLine(_)
         | FileFault::Digest(_) => Answer::Unusable { why },
     }
-}
-
-fn unreachable(path: &Path, fault: &std::io::Error) -> Answer {
-    Answer::NotSent { why: format!("cannot list {}: {fault}", path.display()) }
 }

@@ -10,6 +10,7 @@ use crate::domain::{
     lot::{Document, FileName, Format},
     school::SchoolKey,
 };
+use crate::files::Files;
 use crate::plan::delivery::{Answer, Problem};
 use crate::transport::{
     directory::{Directory, DirectoryOptions},
@@ -81,8 +82,8 @@ impl Siecle {
     }
 
     /// Siècle over the folders of one school.
-    pub fn directory(options: DirectoryOptions, crash: Crash) -> Self {
-        Self::Directory(Directory::new(options, crash))
+    pub fn directory(options: DirectoryOptions, files: Files) -> Self {
+        Self::Directory(Directory::new(options, files))
     }
 
     /// The latest `Date` that it sent; none over folders.
@@ -287,7 +288,7 @@ mod tests {
     }
 
     fn over_folders(folders: &Folders) -> Siecle {
-        Siecle::directory(folders.options(), Crash::off())
+        Siecle::directory(folders.options(), Files::default())
     }
 
     #[rstest]

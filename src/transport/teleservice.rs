@@ -17,6 +17,7 @@ use crate::domain::{
     school::SchoolKey,
     time::{Timestamp, Zone},
 };
+use crate::files::Files;
 use crate::plan::delivery::{Answer, Problem};
 use crate::transport::{
     directory::{Directory, DirectoryOptions},
@@ -93,8 +94,8 @@ impl Teleservice {
     }
 
     /// The téléservice over the folders of one school.
-    pub fn directory(options: DirectoryOptions, crash: Crash) -> Self {
-        Self::Directory(Directory::new(options, crash))
+    pub fn directory(options: DirectoryOptions, files: Files) -> Self {
+        Self::Directory(Directory::new(options, files))
     }
 
     /// The latest `Date` that it sent; none over folders.
@@ -298,7 +299,7 @@ mod tests {
     }
 
     fn over_folders(folders: &Folders) -> Teleservice {
-        Teleservice::directory(folders.options(), Crash::off())
+        Teleservice::directory(folders.options(), Files::default())
     }
 
     fn event(seq: u64) -> String {

@@ -56,8 +56,8 @@ impl TeleserviceFolder {
         let gate = |name: &str| Gate::new(&root.join(name));
         let own = Self {
             stand_in: Shared::clone(stand_in),
-            // The stand-in is another program: navette's crash points are not its own.
-            files: Files::new(Crash::off()),
+            // The stand-in is another program: navette's crash points are not its own, and it keeps nothing for good.
+            files: Files::for_a_play(Crash::off()),
             root: Gate::new(root),
             events: gate("evenements"),
             orders: gate("ordres"),
@@ -81,13 +81,13 @@ impl TeleserviceFolder {
             let faults = &teleservice.faults;
             (faults.is_up(), faults.serves(Topic::Feed), faults.serves(Topic::Orders))
         };
-        self.root.set(up).await?;
+        self.root.set(up)?;
         if !up {
             return Ok(false);
         }
-        self.events.set(feed).await?;
-        self.orders.set(orders).await?;
-        self.refusals.set(orders).await?;
+        self.events.set(feed)?;
+        self.orders.set(orders)?;
+        self.refusals.set(orders)?;
         let obeyed = if orders { self.obey(now).await? } else { Vec::new() };
         let told = if feed { self.publish_feeds().await? } else { false };
         if feed {
