@@ -314,18 +314,21 @@ const fn yes_or_no(accepted: bool) -> &'static str {
     if accepted { "oui" } else { "non" }
 }
 
+/// A pupil, and the people to be asked.
+type Family = (String, Vec<String>);
+
 /// Families whom the school helps to say their choices (the guide, § 3).
 #[derive(Template)]
 #[template(path = "without_entry.html")]
 struct WithoutEntry {
     frame: Frame,
     head: CampaignHead,
-    divisions: Vec<(String, Vec<(String, Vec<String>)>)>,
+    divisions: Vec<(String, Vec<Family>)>,
     total: usize,
 }
 
 async fn without_entry(State(pages): Wired, Named(key): Named) -> Response {
-    let mut divisions: BTreeMap<Division, Vec<(String, Vec<String>)>> = BTreeMap::new();
+    let mut divisions: BTreeMap<Division, Vec<Family>> = BTreeMap::new();
     {
         let siecle = hold(&pages.siecle);
         let Some(office) = siecle.school(key.school) else { return nothing_here() };
