@@ -124,7 +124,7 @@ fn campaign(it: &status::CampaignStatus) -> Campaign {
         key: it.key,
         state: it.state,
         at_risk: it.at_risk,
-        next: it.next.first().map(|(name, at)| (status::instant_label(name), *at)),
+        next: it.coming().map(|(name, at)| (status::instant_label(name), at)),
         without_entry: it.without_entry.clone(),
         alerts: it.alerts.clone(),
     }

@@ -238,6 +238,13 @@ impl CampaignStatus {
         self.key.phase
     }
 
+    /// What comes next: of a service that is closed already, no closing.
+    pub fn coming(&self) -> Option<(&'static str, Timestamp)> {
+        let closes = |name: &str| [What::Closing, What::Deadline].iter().any(|what| what.as_str() == name);
+        let opens_first = self.open || self.state == State::Planned;
+        self.next.iter().find(|(name, _)| opens_first || !closes(name)).copied()
+    }
+
     /// How many pupils have entered nothing.
     pub fn without_entry_total(&self) -> u32 {
         self.without_entry.values().sum()

@@ -125,9 +125,9 @@ fn todo(details: &Details, standing: &Standing) -> Vec<String> {
 }
 
 fn campaign(it: &CampaignStatus, facts: &Facts, zone: Zone, now: Timestamp) -> Campaign {
-    let next = it.next.first().map_or_else(
+    let next = it.coming().map_or_else(
         || "Aucune échéance n'est connue.".to_owned(),
-        |(name, at)| format!("{}, {} ({})", instant_label(name), french(at.civil_in(zone)), words::away(*at, now)),
+        |(name, at)| format!("{}, {} ({})", instant_label(name), french(at.civil_in(zone)), words::away(at, now)),
     );
     let total = it.without_entry_total();
     Campaign {
