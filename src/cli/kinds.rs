@@ -3,7 +3,7 @@
 //! (`systemd-id128 new`), and one that is gone leaves its id to nobody.
 
 /// Names and ids.
-pub const KINDS: [(&str, &str); 37] = [
+pub const KINDS: [(&str, &str); 39] = [
     // The daemon began.
     ("daemon.began", "6c1d5bfde4d04339b269e50238630f89"),
     // It was told to stop.
