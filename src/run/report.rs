@@ -116,6 +116,7 @@ pub fn standing(details: &Details, references: &References) -> Standing {
         anomalies: details.found(references),
         held: details.status.held,
         in_doubt: details.status.in_doubt,
+        roster: details.status.roster.as_ref().map(|it| it.by_division.clone()).unwrap_or_default(),
     }
 }
 
