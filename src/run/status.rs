@@ -130,6 +130,7 @@ pub async fn with_facts(
         refused_files: refused_files(tx, school).await?,
         rejected_lots: Vec::new(),
         set_up_refused: last_night.as_ref().is_some_and(set_up_refused),
+        enforced: ctx.settings.policy.enforce,
     };
     let (mut found, mut known) = (Vec::new(), Vec::new());
     for key in campaigns::keys(tx, school).await? {
