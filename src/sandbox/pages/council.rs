@@ -99,7 +99,7 @@ pub fn head(pages: &Pages, key: CampaignKey) -> CampaignHead {
 
 /// Schools and their campaigns.
 #[derive(Template)]
-#[template(path = "siecle.html")]
+#[template(path = "siecle.html", config = "src/askama.toml")]
 struct Schools {
     frame: Frame,
     campaigns: Vec<CampaignHead>,
@@ -127,7 +127,7 @@ async fn schools(State(pages): Wired) -> Response {
 
 /// One campaign at a glance.
 #[derive(Template)]
-#[template(path = "campaign.html")]
+#[template(path = "campaign.html", config = "src/askama.toml")]
 struct CampaignPage {
     frame: Frame,
     head: CampaignHead,
@@ -223,7 +223,7 @@ pub fn seats(office: &Office, key: CampaignKey) -> Vec<Seat<'_>> {
 
 /// One division.
 #[derive(Template)]
-#[template(path = "division.html")]
+#[template(path = "division.html", config = "src/askama.toml")]
 struct DivisionPage {
     frame: Frame,
     head: CampaignHead,
@@ -319,7 +319,7 @@ type Family = (String, Vec<String>);
 
 /// Families whom the school helps to say their choices (the guide, § 3).
 #[derive(Template)]
-#[template(path = "without_entry.html")]
+#[template(path = "without_entry.html", config = "src/askama.toml")]
 struct WithoutEntry {
     frame: Frame,
     head: CampaignHead,

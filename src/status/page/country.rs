@@ -128,7 +128,7 @@ type Choice = (&'static str, &'static str, bool);
 
 /// The page of the list.
 #[derive(Template)]
-#[template(path = "country.html")]
+#[template(path = "country.html", config = "src/askama.toml")]
 pub struct CountryPage<'a> {
     frame: Frame,
     rows: Vec<&'a Row>,

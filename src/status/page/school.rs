@@ -26,7 +26,7 @@ const OPEN_ROWS_MAX: usize = 40;
 
 /// The page of a school.
 #[derive(Template)]
-#[template(path = "school.html")]
+#[template(path = "school.html", config = "src/askama.toml")]
 pub struct SchoolPage {
     /// Where it stands still, or goes on.
     pub frame: Frame,
