@@ -24,7 +24,7 @@ use crate::sandbox::{
     teleservice::Teleservice as TeleserviceStandIn,
     world,
 };
-use crate::store::{Store, lease::Holder};
+use crate::store::{Store, lease::Holder, scratch};
 use crate::transport::{directory::DirectoryOptions, http::HttpOptions, siecle::Siecle, teleservice::Teleservice};
 use std::{
     collections::BTreeMap,
@@ -65,7 +65,7 @@ pub enum Database {
     Default,
     /// SQLite in a fresh file.
     File,
-    /// A URL, emptied before each scenario.
+    /// Beside what a URL names, in a place of its own that is gone afterwards: nothing there is touched.
     Url(String),
 }
 
@@ -86,6 +86,8 @@ pub struct Stage {
     /// Schools by key, as the scenario describes them.
     pub schools: BTreeMap<SchoolKey, SchoolSpec>,
     database_url: String,
+    /// Whether the database goes with the stage.
+    is_beside: bool,
     folder: Arc<tempfile::TempDir>,
     served: Vec<http::Served>,
     folders: Option<Arc<Folders>>,
@@ -139,7 +141,7 @@ impl Stage {
             Way::Directory => Arc::new(folder_sides(folder.path(), &crash)),
         };
         let database_url = match database {
-            Database::Url(url) => url.clone(),
+            Database::Url(url) => scratch::beside(url).await?,
             Database::Default if !killed && !may_crash(scenario) => "sqlite::memory:".to_owned(),
             Database::Default | Database::File => {
                 format!("sqlite:{}", folder.path().join("navette").join("navette.db").display())
@@ -156,7 +158,21 @@ impl Stage {
             holder: Holder { host: "replay".to_owned(), process: std::process::id() },
             crash: crash.clone(),
         };
-        Ok(Self { clock, teleservice, siecle, names, crash, ctx, schools, database_url, folder, served, folders })
+        let is_beside = matches!(database, Database::Url(_));
+        Ok(Self {
+            clock,
+            teleservice,
+            siecle,
+            names,
+            crash,
+            ctx,
+            schools,
+            database_url,
+            is_beside,
+            folder,
+            served,
+            folders,
+        })
     }
 
     /// The folder under which exchanged files lie (`files/`).
@@ -200,9 +216,14 @@ impl Stage {
         self.ctx.schools.values().find(|served| served.school.key.uai == uai)
     }
 
-    /// Stops the servers.
+    /// Stops the servers, and removes the database that was made beside another.
     pub async fn strike(self) {
         self.ctx.store.close().await;
+        if self.is_beside
+            && let Err(fault) = scratch::remove(&self.database_url).await
+        {
+            tracing::error!("The database of a play is left behind: {fault}");
+        }
         for server in self.served {
             if let Err(fault) = server.stop().await {
                 tracing::error!("A stand-in's server failed: {fault}");

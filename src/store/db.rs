@@ -2,6 +2,7 @@
 //! No table is named here.
 
 use crate::crash::{Crash, Point};
+use crate::domain::school::SchoolKey;
 use crate::store::StoreError;
 use crate::store::value::{Row, Value};
 use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqlitePool, Transaction};
@@ -9,9 +10,14 @@ use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqlitePo
 /// Rows a statement: past this, multi-row inserts gain nothing more (traps.md), and placeholders stay far below the
 /// engines' limits (32 766 on SQLite).
 pub const ROWS_A_STATEMENT: usize = 500;
-/// The advisory lock that makes PostgreSQL's writers take turns, as SQLite's do; it ends with its transaction, so that a
+/// The advisory lock that makes PostgreSQL's writers take turns, as SQLite's do. It ends with its transaction, so that a
 /// connection pooler does no harm. The number is ours alone: `navette` in ASCII.
 const WRITERS: i64 = 0x6e_6176_6574_7465;
+/// Waits for a lock longer than this end the transaction: far longer than any of ours lasts.
+const LOCK_TIMEOUT: &str = "30s";
+/// The server ends a transaction whose program fell silent inside it, frozen or its host gone: what it locked is free
+/// again long before its lease is stale.
+const SILENCE_MAX: &str = "30s";
 
 /// Where the tables lie.
 #[derive(Clone, Debug)]
@@ -43,8 +49,11 @@ enum Open {
 pub(crate) enum Access {
     /// Reads one consistent state.
     Read,
-    /// Writes; writers take turns from the first statement on, so that what was read still holds when it is acted on.
+    /// Writes anywhere; writers take turns from the first statement on, so that what was read still holds when it is
+    /// acted on.
     Write,
+    /// Writes what belongs to one school: on a server the others' writers go on beside it.
+    WriteSchool(SchoolKey),
 }
 
 impl Tx {
@@ -155,16 +164,34 @@ async fn begin(engine: &Engine, access: Access) -> Result<Open, StoreError> {
     Ok(match (engine, access) {
         (Engine::Sqlite { readers, .. }, Access::Read) => Open::Sqlite(readers.begin_with("BEGIN").await?),
         // IMMEDIATE: a transaction that turns from reading to writing fails at once (traps.md, code 517).
-        (Engine::Sqlite { writer, .. }, Access::Write) => Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+        (Engine::Sqlite { writer, .. }, Access::Write | Access::WriteSchool(_)) => {
+            Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+        }
         (Engine::Postgres(pool), Access::Read) => {
             Open::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
         }
         (Engine::Postgres(pool), Access::Write) => {
-            let mut open = pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+            let mut open = begin_writing(pool).await?;
             sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS).execute(&mut *open).await?;
             Open::Postgres(open)
         }
+        (Engine::Postgres(pool), Access::WriteSchool(school)) => {
+            let mut open = begin_writing(pool).await?;
+            let locks = "SELECT pg_advisory_xact_lock_shared($1), pg_advisory_xact_lock(hashtextextended($2, 0))";
+            sqlx::query(locks).bind(WRITERS).bind(school.to_string()).execute(&mut *open).await?;
+            Open::Postgres(open)
+        }
     })
+}
+
+/// Limits are set for the transaction, not the session: a connection pooler hands that to another program.
+async fn begin_writing(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; \
+         SET LOCAL idle_in_transaction_session_timeout = '{SILENCE_MAX}'"
+    );
+    // Our own words only.
+    Ok(pool.begin_with(AssertSqlSafe(begin)).await?)
 }
 
 /// `($5,$6,$7)` for three columns after four values.
@@ -196,38 +223,41 @@ binder!(bind_postgres, Postgres);
 
 #[cfg(test)]
 mod tests {
-    use crate::store::test_support::memory;
+    use crate::store::test_support::stores;
     use crate::store::value::{Value, values};
 
     #[tokio::test]
     async fn many_rows_go_in_by_statements_and_come_out_by_lists() {
-        let store = memory().await;
-        let mut tx = store.write().await.unwrap();
-        let rows = (0..1_201_u32).map(|id| values![format!("secret {id}"), vec![1_u8]]).collect();
-        let head = "INSERT INTO secret (name, value)";
-        assert_eq!(tx.insert(head, rows, "ON CONFLICT DO NOTHING").await.unwrap(), 1_201);
-        let names: Vec<String> = (0..1_300).map(|id| format!("secret {id}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let found = tx.rows_in("SELECT name FROM secret WHERE value = $1 AND name", values![vec![1_u8]], &names, "");
-        assert_eq!(found.await.unwrap().len(), 1_201);
-        assert_eq!(tx.insert(head, Vec::new(), "").await.unwrap(), 0);
+        for store in stores().await {
+            let mut tx = store.write().await.unwrap();
+            let rows = (0..1_201_u32).map(|id| values![format!("secret {id}"), vec![1_u8]]).collect();
+            let head = "INSERT INTO secret (name, value)";
+            assert_eq!(tx.insert(head, rows, "ON CONFLICT DO NOTHING").await.unwrap(), 1_201);
+            let names: Vec<String> = (0..1_300).map(|id| format!("secret {id}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let found =
+                tx.rows_in("SELECT name FROM secret WHERE value = $1 AND name", values![vec![1_u8]], &names, "");
+            assert_eq!(found.await.unwrap().len(), 1_201);
+            assert_eq!(tx.insert(head, Vec::new(), "").await.unwrap(), 0);
+        }
     }
 
     #[tokio::test]
     async fn every_kind_of_value_comes_back_as_it_went() {
-        let store = memory().await;
-        let mut tx = store.write().await.unwrap();
-        let wanted = values![i64::MIN, "œ €\u{a0}'\"", vec![0_u8, 255], None::<i64>, None::<&str>, None::<&[u8]>];
-        let row = tx.row("SELECT $1, $2, $3, $4, $5, $6", wanted.clone()).await.unwrap().unwrap();
-        let mut cells = row.cells();
-        let found = vec![
-            Value::Int(cells.opt_int().unwrap()),
-            Value::Text(cells.opt_text().unwrap()),
-            Value::Blob(cells.opt_blob().unwrap()),
-            Value::Int(cells.opt_int().unwrap()),
-            Value::Text(cells.opt_text().unwrap()),
-            Value::Blob(cells.opt_blob().unwrap()),
-        ];
-        assert_eq!(found, wanted);
+        for store in stores().await {
+            let mut tx = store.write().await.unwrap();
+            let wanted = values![i64::MIN, "œ €\u{a0}'\"", vec![0_u8, 255], None::<i64>, None::<&str>, None::<&[u8]>];
+            let row = tx.row("SELECT $1, $2, $3, $4, $5, $6", wanted.clone()).await.unwrap().unwrap();
+            let mut cells = row.cells();
+            let found = vec![
+                Value::Int(cells.opt_int().unwrap()),
+                Value::Text(cells.opt_text().unwrap()),
+                Value::Blob(cells.opt_blob().unwrap()),
+                Value::Int(cells.opt_int().unwrap()),
+                Value::Text(cells.opt_text().unwrap()),
+                Value::Blob(cells.opt_blob().unwrap()),
+            ];
+            assert_eq!(found, wanted);
+        }
     }
 }

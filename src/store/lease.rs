@@ -171,7 +171,7 @@ fn is_dead(by: &HeldBy, holder: &Holder, school: SchoolKey, holding: &Holding) -
 mod tests {
     use crate::crash::Crash;
     use crate::store::lease::*;
-    use crate::store::test_support::{file, holder, memory, noon, other_school, school};
+    use crate::store::test_support::{holder, noon, other_school, places, school, stores};
     use rstest::rstest;
 
     const STALE_S: i64 = 600;
@@ -186,20 +186,21 @@ mod tests {
 
     #[tokio::test]
     async fn one_run_a_school_at_a_time() {
-        let store = memory().await;
-        let lease = take(&store, school(), &holder(), noon(), STALE_S).await.unwrap().unwrap();
-        let by = take(&store, school(), &holder(), noon().plus_s(60), STALE_S).await.unwrap().unwrap_err();
-        let Holder { host, process } = holder();
-        assert_eq!(by, HeldBy { host, process, since: noon(), heartbeat_at: noon() });
-        assert_eq!(current(&store).await, Some(by));
-        assert!(take(&store, other_school(), &holder(), noon(), STALE_S).await.unwrap().is_ok());
-        let mut tx = store.write().await.unwrap();
-        release(&mut tx, &lease).await.unwrap();
-        tx.commit(Point::Settled).await.unwrap();
-        assert!(matches!(check(&store, &lease).await, Err(StoreError::LeaseLost(_))), "given back is given back");
-        drop(lease);
-        let again = take(&store, school(), &holder(), noon(), STALE_S).await.unwrap().unwrap();
-        assert_eq!(again.epoch(), 2);
+        for store in stores().await {
+            let lease = take(&store, school(), &holder(), noon(), STALE_S).await.unwrap().unwrap();
+            let by = take(&store, school(), &holder(), noon().plus_s(60), STALE_S).await.unwrap().unwrap_err();
+            let Holder { host, process } = holder();
+            assert_eq!(by, HeldBy { host, process, since: noon(), heartbeat_at: noon() });
+            assert_eq!(current(&store).await, Some(by));
+            assert!(take(&store, other_school(), &holder(), noon(), STALE_S).await.unwrap().is_ok());
+            let mut tx = store.write().await.unwrap();
+            release(&mut tx, &lease).await.unwrap();
+            tx.commit(Point::Settled).await.unwrap();
+            assert!(matches!(check(&store, &lease).await, Err(StoreError::LeaseLost(_))), "given back is given back");
+            drop(lease);
+            let again = take(&store, school(), &holder(), noon(), STALE_S).await.unwrap().unwrap();
+            assert_eq!(again.epoch(), 2);
+        }
     }
 
     async fn current(store: &Store) -> Option<HeldBy> {
@@ -220,46 +221,51 @@ mod tests {
         #[case] after_s: i64,
         #[case] taken_over: bool,
     ) {
-        let (folder, store) = file(Crash::off()).await;
-        let before = {
-            // Another process has another store, and it died without a word.
-            let theirs = Store::open(&crate::store::test_support::url(&folder), Crash::off()).await.unwrap();
-            take(&theirs, school(), &other(host, process), noon(), STALE_S).await.unwrap().unwrap()
-        };
-        let now = noon().plus_s(after_s);
-        let taken = take(&store, school(), &holder(), now, STALE_S).await.unwrap();
-        assert_eq!(taken.is_ok(), taken_over);
-        assert_eq!(check(&store, &before).await.is_err(), taken_over);
+        for place in places().await {
+            let store = place.open(Crash::off()).await;
+            let before = {
+                // Another process has another store, and it died without a word.
+                let theirs = place.open(Crash::off()).await;
+                take(&theirs, school(), &other(host, process), noon(), STALE_S).await.unwrap().unwrap()
+            };
+            let now = noon().plus_s(after_s);
+            let taken = take(&store, school(), &holder(), now, STALE_S).await.unwrap();
+            assert_eq!(taken.is_ok(), taken_over);
+            assert_eq!(check(&store, &before).await.is_err(), taken_over);
+        }
     }
 
     #[tokio::test]
     async fn a_sign_of_life_keeps_it_and_a_lost_one_gives_none() {
-        let store = memory().await;
-        let lease = take(&store, school(), &other("far", 1), noon(), STALE_S).await.unwrap().unwrap();
-        let mut tx = store.write().await.unwrap();
-        renew(&mut tx, &lease, noon().plus_s(STALE_S)).await.unwrap();
-        tx.commit(Point::Settled).await.unwrap();
-        let later = noon().plus_s(2 * STALE_S);
-        assert!(take(&store, school(), &holder(), later, STALE_S).await.unwrap().is_err());
-        let theirs = take(&store, school(), &holder(), later.plus_s(1), STALE_S).await.unwrap().unwrap();
-        let mut tx = store.write().await.unwrap();
-        assert!(matches!(renew(&mut tx, &lease, later).await, Err(StoreError::LeaseLost(_))));
-        release(&mut tx, &lease).await.unwrap();
-        assert!(theirs.check(&mut tx).await.is_ok(), "a lost lease gives nothing back");
+        for store in stores().await {
+            let lease = take(&store, school(), &other("far", 1), noon(), STALE_S).await.unwrap().unwrap();
+            let mut tx = store.write().await.unwrap();
+            renew(&mut tx, &lease, noon().plus_s(STALE_S)).await.unwrap();
+            tx.commit(Point::Settled).await.unwrap();
+            let later = noon().plus_s(2 * STALE_S);
+            assert!(take(&store, school(), &holder(), later, STALE_S).await.unwrap().is_err());
+            let theirs = take(&store, school(), &holder(), later.plus_s(1), STALE_S).await.unwrap().unwrap();
+            let mut tx = store.write().await.unwrap();
+            assert!(matches!(renew(&mut tx, &lease, later).await, Err(StoreError::LeaseLost(_))));
+            release(&mut tx, &lease).await.unwrap();
+            assert!(theirs.check(&mut tx).await.is_ok(), "a lost lease gives nothing back");
+        }
     }
 
     #[tokio::test]
     async fn a_crash_at_the_commit_leaves_a_lease_that_is_taken_over() {
-        let crash = Crash::counting();
-        let (_folder, store) = file(crash.clone()).await;
-        crash.arm(Point::LeaseTaken, 1);
-        let holder = holder();
-        tokio::select! {
-            _ = take(&store, school(), &holder, noon(), STALE_S) => panic!("it passed the point"),
-            () = crash.died() => (),
+        for place in places().await {
+            let crash = Crash::counting();
+            let store = place.open(crash.clone()).await;
+            crash.arm(Point::LeaseTaken, 1);
+            let holder = holder();
+            tokio::select! {
+                _ = take(&store, school(), &holder, noon(), STALE_S) => panic!("it passed the point"),
+                () = crash.died() => (),
+            }
+            crash.disarm();
+            let again = take(&store, school(), &holder, noon(), STALE_S).await.unwrap().unwrap();
+            assert_eq!(again.epoch(), 2);
         }
-        crash.disarm();
-        let again = take(&store, school(), &holder, noon(), STALE_S).await.unwrap().unwrap();
-        assert_eq!(again.epoch(), 2);
     }
 }

@@ -3,7 +3,7 @@
 use crate::crash::Crash;
 use crate::store::db::Engine;
 use crate::store::lease::Holding;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, scratch};
 use sqlx::{
     PgPool, Row as _, SqlitePool,
     migrate::Migrator,
@@ -38,7 +38,10 @@ const FOLDER_MODE: u32 = 0o700;
 const MARKS_ONLY: bool = false;
 
 static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+/// `Migrator::set_locking`.
+const LOCKS_THE_SESSION: bool = false;
+/// Seed of the lock under which a server's tables are brought up to date.
+const MIGRATING: i64 = 1;
 
 impl Store {
     /// Opens the database of `url` (`sqlite:PATH`, `sqlite::memory:`, `postgres://…`) and brings its tables up to date.
@@ -47,9 +50,9 @@ impl Store {
     /// # Errors
     /// When the URL is neither, or the database cannot be prepared.
     pub async fn open(url: &str, crash: Crash) -> Result<Self, StoreError> {
-        let engine = if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+        let engine = if scratch::is_server(url) {
             open_server(url).await?
-        } else if url == "sqlite::memory:" {
+        } else if url == scratch::MEMORY {
             open_memory().await?
         } else {
             open_file(&file_of(url).ok_or(StoreError::Url)?).await?
@@ -115,9 +118,7 @@ async fn open_server(url: &str) -> Result<Engine, StoreError> {
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .connect_with(options)
         .await?;
-    let mut connection = pool.acquire().await?;
-    POSTGRES.run_direct(None, &mut *connection, MARKS_ONLY).await?;
-    drop(connection);
+    migrate_server(&pool).await?;
     Ok(Engine::Postgres(pool))
 }
 
@@ -167,6 +168,20 @@ fn one_connection() -> PoolOptions<sqlx::Sqlite> {
         .max_lifetime(None)
 }
 
+/// As below, one host at a time: sqlx's own lock belongs to a session, which a connection pooler hands to others.
+async fn migrate_server(pool: &PgPool) -> Result<(), StoreError> {
+    let mut migrator = sqlx::migrate!("src/store/migrations/postgres");
+    migrator.set_locking(LOCKS_THE_SESSION);
+    let mut open = pool.begin().await?;
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended(current_schema(), $1))")
+        .bind(MIGRATING)
+        .execute(&mut *open)
+        .await?;
+    migrator.run_direct(None, &mut *open, MARKS_ONLY).await?;
+    open.commit().await?;
+    Ok(())
+}
+
 /// All migrations that are missing, in one transaction: a crash leaves the old shape or the new one.
 async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     let mut open = writer.begin_with("BEGIN IMMEDIATE").await?;
@@ -186,7 +201,7 @@ mod tests {
     use crate::domain::time::Zone;
     use crate::store::db::Engine;
     use crate::store::open::*;
-    use crate::store::test_support::{arrives, dump, file, key, memory, noon, read, school, url};
+    use crate::store::test_support::{arrives, dump, file, key, memory, noon, places, read, school};
     use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, responses};
     use rstest::rstest;
     use std::{fs, os::unix::fs::PermissionsExt};
@@ -208,10 +223,11 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_owner_reads_the_files() {
-        let (folder, store) = file(Crash::off()).await;
+        let place = file();
+        let store = place.open(Crash::off()).await;
         read(&store, noon(), vec![arrives(100, "3 A")]).await;
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        let own = folder.path().join("own");
+        let own = place.folder.path().join("own");
         assert_eq!(mode(&own), 0o700);
         let names: Vec<PathBuf> = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(names.len() > 1, "the write-ahead log lies beside the database");
@@ -220,70 +236,78 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_with_rows_opens_again_and_keeps_them() {
-        let (folder, store) = file(Crash::off()).await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        let before = dump(&store).await;
-        store.close().await;
-        let again = Store::open(&url(&folder), Crash::off()).await.unwrap();
-        assert_eq!(dump(&again).await, before);
-        assert_eq!(again.integrity().await.unwrap(), Vec::<String>::new());
+        for place in places().await {
+            let store = place.open(Crash::off()).await;
+            read(&store, noon(), vec![arrives(100, "3 A")]).await;
+            let before = dump(&store).await;
+            store.close().await;
+            let again = place.open(Crash::off()).await;
+            assert_eq!(dump(&again).await, before);
+            assert_eq!(again.integrity().await.unwrap(), Vec::<String>::new());
+        }
     }
 
     #[tokio::test]
     async fn many_may_open_and_write_at_once() {
-        let (folder, first) = file(Crash::off()).await;
-        let mut tasks = Vec::new();
-        for process in 0..6 {
-            let url = url(&folder);
-            tasks.push(tokio::spawn(async move {
-                let store = Store::open(&url, Crash::off()).await.unwrap();
-                for round in 0..20 {
-                    let mut tx = store.write().await.unwrap();
-                    let before = tx.number("SELECT COUNT(*) FROM journal", Vec::new()).await.unwrap();
-                    journal::write(&mut tx, None, "test", &format!("{process} {round} {before}"), None, noon())
-                        .await
-                        .unwrap();
-                    tx.commit(Point::Settled).await.unwrap();
-                    let mut tx = store.read().await.unwrap();
-                    assert!(journal::list(&mut tx, None).await.unwrap().len() > usize::try_from(before).unwrap());
-                }
-            }));
+        for place in places().await {
+            let first = place.open(Crash::off()).await;
+            let mut tasks = Vec::new();
+            for process in 0..6 {
+                let url = place.url.clone();
+                tasks.push(tokio::spawn(async move {
+                    let store = Store::open(&url, Crash::off()).await.unwrap();
+                    for round in 0..20 {
+                        let mut tx = store.write().await.unwrap();
+                        let before = tx.number("SELECT COUNT(*) FROM journal", Vec::new()).await.unwrap();
+                        journal::write(&mut tx, None, "test", &format!("{process} {round} {before}"), None, noon())
+                            .await
+                            .unwrap();
+                        tx.commit(Point::Settled).await.unwrap();
+                        let mut tx = store.read().await.unwrap();
+                        assert!(journal::list(&mut tx, None).await.unwrap().len() > usize::try_from(before).unwrap());
+                    }
+                }));
+            }
+            for task in tasks {
+                task.await.unwrap();
+            }
+            // Each saw all that was written before it: nobody wrote on the strength of an older state.
+            let mut tx = first.read().await.unwrap();
+            let entries = journal::list(&mut tx, None).await.unwrap();
+            let seen = entries.iter().map(|entry| entry.text.rsplit(' ').next().unwrap().parse::<usize>().unwrap());
+            assert_eq!(seen.collect::<Vec<_>>(), (0..120).collect::<Vec<_>>());
         }
-        for task in tasks {
-            task.await.unwrap();
-        }
-        // Each saw all that was written before it: nobody wrote on the strength of an older state.
-        let mut tx = first.read().await.unwrap();
-        let entries = journal::list(&mut tx, None).await.unwrap();
-        let seen = entries.iter().map(|entry| entry.text.rsplit(' ').next().unwrap().parse::<usize>().unwrap());
-        assert_eq!(seen.collect::<Vec<_>>(), (0..120).collect::<Vec<_>>());
     }
 
     #[tokio::test]
-    async fn readers_cannot_write_a_file() {
-        let (_folder, store) = file(Crash::off()).await;
-        let mut tx = store.read().await.unwrap();
-        assert!(journal::write(&mut tx, None, "test", "", None, noon()).await.is_err());
+    async fn readers_cannot_write() {
+        for place in places().await {
+            let store = place.open(Crash::off()).await;
+            let mut tx = store.read().await.unwrap();
+            assert!(journal::write(&mut tx, None, "test", "", None, noon()).await.is_err());
+        }
     }
 
     #[tokio::test]
     async fn what_is_dropped_is_rolled_back_and_what_died_after_its_commit_stays() {
-        let crash = Crash::counting();
-        let (_folder, store) = file(crash.clone()).await;
-        let mut tx = store.write().await.unwrap();
-        feed::ensure(&mut tx, school()).await.unwrap();
-        drop(tx);
-        let mut tx = store.write().await.unwrap();
-        assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 0);
-        feed::ensure(&mut tx, school()).await.unwrap();
-        crash.arm(Point::FeedApplied, 1);
-        tokio::select! {
-            _ = tx.commit(Point::FeedApplied) => panic!("it passed the point"),
-            () = crash.died() => (),
+        for place in places().await {
+            let crash = Crash::counting();
+            let store = place.open(crash.clone()).await;
+            let mut tx = store.write().await.unwrap();
+            feed::ensure(&mut tx, school()).await.unwrap();
+            drop(tx);
+            let mut tx = store.write().await.unwrap();
+            assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 0);
+            feed::ensure(&mut tx, school()).await.unwrap();
+            crash.arm(Point::FeedApplied, 1);
+            tokio::select! {
+                _ = tx.commit(Point::FeedApplied) => panic!("it passed the point"),
+                () = crash.died() => (),
+            }
+            crash.disarm();
+            let mut tx = store.write().await.unwrap();
+            assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 1);
         }
-        crash.disarm();
-        let mut tx = store.write().await.unwrap();
-        assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 1);
     }
 
     #[tokio::test]
@@ -301,9 +325,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_copy_holds_what_the_database_held() {
-        let (folder, store) = file(Crash::off()).await;
+        let place = file();
+        let store = place.open(Crash::off()).await;
         read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        let target = folder.path().join("copy.db");
+        let target = place.folder.path().join("copy.db");
         store.backup(&target).await.unwrap();
         assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
         let copy = Store::open(&format!("sqlite:{}", target.display()), Crash::off()).await.unwrap();
@@ -370,6 +395,6 @@ mod tests {
         let expected = migrations(&SQLITE)
             .into_iter()
             .map(|(version, sql)| (version, changed.iter().fold(sql, |sql, (from, to)| sql.replace(from, to))));
-        assert_eq!(expected.collect::<Vec<_>>(), migrations(&POSTGRES));
+        assert_eq!(expected.collect::<Vec<_>>(), migrations(&sqlx::migrate!("src/store/migrations/postgres")));
     }
 }

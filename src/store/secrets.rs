@@ -19,13 +19,14 @@ pub async fn pupil_key(tx: &mut Tx, fresh: [u8; 32]) -> Result<[u8; 32], StoreEr
 #[cfg(test)]
 mod tests {
     use crate::store::secrets::pupil_key;
-    use crate::store::test_support::memory;
+    use crate::store::test_support::stores;
 
     #[tokio::test]
     async fn the_first_key_is_kept() {
-        let store = memory().await;
-        let mut tx = store.write().await.unwrap();
-        assert_eq!(pupil_key(&mut tx, [1; 32]).await.unwrap(), [1; 32]);
-        assert_eq!(pupil_key(&mut tx, [2; 32]).await.unwrap(), [1; 32]);
+        for store in stores().await {
+            let mut tx = store.write().await.unwrap();
+            assert_eq!(pupil_key(&mut tx, [1; 32]).await.unwrap(), [1; 32]);
+            assert_eq!(pupil_key(&mut tx, [2; 32]).await.unwrap(), [1; 32]);
+        }
     }
 }
