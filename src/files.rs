@@ -6,13 +6,15 @@
 use crate::crash::{Crash, Point};
 use sha2::{Digest, Sha256};
 use std::{
+    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     fmt::Write as _,
     fs::{self, File},
     io::{self, ErrorKind, Read, Write},
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::SystemTime,
 };
 use tempfile::TempPath;
 
@@ -78,12 +80,49 @@ impl FileFault {
 #[derive(Clone, Default)]
 pub struct Files {
     crash: Crash,
+    temporaries: Temporaries,
+}
+
+/// Temporary names by folder: those that lay there when it was first published to, and ours since. A folder that all
+/// schools share is listed once for that, not once a file.
+#[derive(Clone, Default)]
+struct Temporaries(Arc<Mutex<BTreeMap<PathBuf, BTreeSet<String>>>>);
+
+impl Temporaries {
+    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<PathBuf, BTreeSet<String>>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Removes what a crash left of this name, and of its digest. Other names are left alone: they may be another's, who
+    /// is writing now, while one name has one publisher at a time (the lease).
+    fn sweep(&self, dir: &Path, name: &str) -> Result<(), FileFault> {
+        if !self.change(|known| known.contains_key(dir)) {
+            let found = temporaries(dir)?;
+            self.change(|known| known.entry(dir.to_owned()).or_default().extend(found));
+        }
+        let prefix = temporary_prefix(name);
+        let left = self.change(|known| {
+            let names = known.entry(dir.to_owned()).or_default();
+            names.extract_if(.., |left| left.starts_with(&prefix)).collect::<Vec<_>>()
+        });
+        left.iter().try_for_each(|left| remove(&dir.join(left)).map(|_| ()))
+    }
+
+    fn begun(&self, dir: &Path, temporary: &Path) {
+        let name = temporary.file_name().and_then(OsStr::to_str).map(str::to_owned);
+        self.change(|known| known.entry(dir.to_owned()).or_default().extend(name));
+    }
+
+    fn ended(&self, dir: &Path, temporary: &Path) {
+        let name = temporary.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        self.change(|known| known.get_mut(dir).is_some_and(|names| names.remove(name)));
+    }
 }
 
 impl Files {
     /// Files that pass the points of `crash`.
-    pub const fn new(crash: Crash) -> Self {
-        Self { crash }
+    pub fn new(crash: Crash) -> Self {
+        Self { crash, temporaries: Temporaries::default() }
     }
 
     /// Publishes `bytes` as `name` in the folder `dir`, its digest last. The same bytes again change nothing, and
@@ -93,24 +132,50 @@ impl Files {
     /// `Conflict` when other bytes, or another digest, stand there; `Io` when the machine fails.
     pub async fn publish(&self, dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FileFault> {
         let file = Arc::new(Publication { dir: dir.to_owned(), name: name.to_owned(), bytes: bytes.to_vec() });
-        blocking({
+        let temporaries = self.temporaries.clone();
+        let written = blocking({
             let file = Arc::clone(&file);
-            move || sweep(&file.dir, &file.name)
+            move || {
+                temporaries.sweep(&file.dir, &file.name)?;
+                write_unless_there(&file, &temporaries)
+            }
         })
         .await?;
-        if let Some(temporary) = write_unless_there(&file).await? {
+        if let Some(temporary) = written {
             self.crash.reach(Point::FileWritten).await;
-            give_name(&file, temporary).await?;
+            self.give_name(&file, temporary).await?;
             self.crash.reach(Point::FileRenamed).await;
         }
         let line = digest_line(name, &Sha256::digest(bytes).into());
         let name = format!("{name}{DIGEST_ENDING}");
         let digest = Arc::new(Publication { dir: dir.to_owned(), name, bytes: line.into_bytes() });
-        if let Some(temporary) = write_unless_there(&digest).await? {
-            give_name(&digest, temporary).await?;
+        let temporaries = self.temporaries.clone();
+        let written = blocking({
+            let digest = Arc::clone(&digest);
+            move || write_unless_there(&digest, &temporaries)
+        });
+        if let Some(temporary) = written.await? {
+            self.give_name(&digest, temporary).await?;
             self.crash.reach(Point::DigestPublished).await;
         }
         Ok(())
+    }
+
+    /// Gives what was written its name, for good.
+    async fn give_name(&self, file: &Arc<Publication>, temporary: PathBuf) -> Result<(), FileFault> {
+        let (file, temporaries) = (Arc::clone(file), self.temporaries.clone());
+        blocking(move || {
+            let target = file.dir.join(&file.name);
+            let temporary = TempPath::try_from_path(&temporary).map_err(fault("name", &temporary))?;
+            temporaries.ended(&file.dir, &temporary);
+            match temporary.persist_noclobber(&target) {
+                Ok(()) => sync_dir(&file.dir),
+                // Someone was faster; equal bytes are what we wanted.
+                Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => holds(&target, &file.bytes).map(|_| ()),
+                Err(lost) => Err(fault("name", &target)(lost.error)),
+            }
+        })
+        .await
     }
 
     /// Reads a plain file of at most `limit` bytes, digest or not.
@@ -194,6 +259,45 @@ impl Files {
         .await
     }
 
+    /// Names of all that is visible in a folder, published or not, sorted.
+    ///
+    /// # Errors
+    /// `Io` when the folder cannot be read, also when it is not there.
+    pub async fn visible(&self, dir: &Path) -> Result<Vec<String>, FileFault> {
+        let dir = dir.to_owned();
+        blocking(move || names(&dir)).await
+    }
+
+    /// Which of these names stand in a folder.
+    ///
+    /// # Errors
+    /// `Io` when the folder cannot be asked, also when it is not there: an absent folder is not an empty one.
+    pub async fn stand<const N: usize>(&self, dir: &Path, names: [String; N]) -> Result<[bool; N], FileFault> {
+        let dir = dir.to_owned();
+        blocking(move || {
+            let folder = fs::metadata(&dir).map_err(fault("list", &dir))?;
+            if !folder.is_dir() {
+                return Err(fault("list", &dir)(ErrorKind::NotADirectory.into()));
+            }
+            let mut stand = [false; N];
+            for (stands, name) in stand.iter_mut().zip(names) {
+                let path = dir.join(name);
+                *stands = fs::exists(&path).map_err(fault("read", &path))?;
+            }
+            Ok(stand)
+        })
+        .await
+    }
+
+    /// When a folder last changed.
+    ///
+    /// # Errors
+    /// `Io` when the folder cannot be asked, also when it is not there.
+    pub async fn changed_at(&self, dir: &Path) -> Result<SystemTime, FileFault> {
+        let dir = dir.to_owned();
+        blocking(move || fs::metadata(&dir).and_then(|folder| folder.modified()).map_err(fault("list", &dir))).await
+    }
+
     /// Makes a folder and what is missing above it, for us alone (0700). One that is there is left as it is.
     ///
     /// # Errors
@@ -235,6 +339,11 @@ pub fn digest_line(name: &str, sha256: &[u8; 32]) -> String {
     line + "  " + name + "\n"
 }
 
+/// The name of a file's digest.
+pub fn digest_name(name: &str) -> String {
+    format!("{name}{DIGEST_ENDING}")
+}
+
 /// What is to stand under which name.
 struct Publication {
     dir: PathBuf,
@@ -243,29 +352,13 @@ struct Publication {
 }
 
 /// Writes it under a temporary name, unless it has its own already.
-async fn write_unless_there(file: &Arc<Publication>) -> Result<Option<PathBuf>, FileFault> {
-    let file = Arc::clone(file);
-    blocking(move || {
-        let there = holds(&file.dir.join(&file.name), &file.bytes)?;
-        if there { Ok(None) } else { write_temporary(&file.dir, &file.name, &file.bytes).map(Some) }
-    })
-    .await
-}
-
-/// Gives what was written its name, for good.
-async fn give_name(file: &Arc<Publication>, temporary: PathBuf) -> Result<(), FileFault> {
-    let file = Arc::clone(file);
-    blocking(move || {
-        let target = file.dir.join(&file.name);
-        let temporary = TempPath::try_from_path(&temporary).map_err(fault("name", &temporary))?;
-        match temporary.persist_noclobber(&target) {
-            Ok(()) => sync_dir(&file.dir),
-            // Someone was faster; equal bytes are what we wanted.
-            Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => holds(&target, &file.bytes).map(|_| ()),
-            Err(lost) => Err(fault("name", &target)(lost.error)),
-        }
-    })
-    .await
+fn write_unless_there(file: &Publication, temporaries: &Temporaries) -> Result<Option<PathBuf>, FileFault> {
+    if holds(&file.dir.join(&file.name), &file.bytes)? {
+        return Ok(None);
+    }
+    let temporary = write_temporary(&file.dir, &file.name, &file.bytes)?;
+    temporaries.begun(&file.dir, &temporary);
+    Ok(Some(temporary))
 }
 
 /// Runs what blocks beside the runtime's own threads.
@@ -357,18 +450,15 @@ fn temporary_prefix(name: &str) -> String {
     format!(".{name}.")
 }
 
-/// Removes what a crash left of this name, and of its digest. Other names are left alone: they may be another's, who
-/// is writing now, while one name has one publisher at a time (the lease).
-fn sweep(dir: &Path, name: &str) -> Result<(), FileFault> {
-    let prefix = temporary_prefix(name);
+/// Temporary names that lie in a folder.
+fn temporaries(dir: &Path) -> Result<Vec<String>, FileFault> {
+    let mut found = Vec::new();
     for entry in fs::read_dir(dir).map_err(fault("list", dir))? {
-        let entry = entry.map_err(fault("list", dir))?;
-        let left = entry.file_name();
-        if left.to_str().is_some_and(|left| left.starts_with(&prefix) && left.ends_with(TEMPORARY_ENDING)) {
-            remove(&entry.path())?;
-        }
+        let name = entry.map_err(fault("list", dir))?.file_name();
+        let is_temporary = |name: &&str| name.starts_with('.') && name.ends_with(TEMPORARY_ENDING);
+        found.extend(OsStr::to_str(&name).filter(is_temporary).map(str::to_owned));
     }
-    Ok(())
+    Ok(found)
 }
 
 fn remove(path: &Path) -> Result<bool, FileFault> {

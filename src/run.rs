@@ -3,6 +3,7 @@
 //! A run: lease → feed → enforce → settle in doubt → receipts → responses, carried on → feed → demands and receipts.
 //! Reading the feed and enforcing need no lease, so that a long night never delays a closing.
 
+pub mod abreast;
 pub mod anomalies;
 pub mod approve;
 pub mod context;
@@ -28,11 +29,12 @@ use crate::crash::Point;
 use crate::domain::{
     campaign::{Calendar, CampaignKey},
     school::SchoolKey,
-    time::{DAY_S, Timestamp},
+    time::{DAY_S, MINUTE_S, Timestamp},
 };
 use crate::guard::{FarSide, State};
 use crate::nights::Due;
 use crate::run::{
+    abreast::Turn,
     context::{Context, Served},
     demands::Wish,
     outcome::{Done, Step, Summary},
@@ -45,58 +47,60 @@ use crate::store::{
     ledger, responses as held,
 };
 use std::{collections::BTreeSet, sync::Arc};
-use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::{Instrument, error, info, info_span};
-
-/// A lease whose heartbeat is older than this is taken over: three heartbeats missed, and a minute of grace.
-pub const LEASE_STALE_S: i64 = 150;
 
 /// One tick of the schools named, or of all: whatever is due, several schools at once.
 ///
 /// One bad school costs the others nothing: its error is its own outcome.
 pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> Summary {
-    let gate = Arc::new(Semaphore::new(ctx.settings.schools_at_once.max(1)));
-    let mut tasks = JoinSet::new();
     let mut summary = Summary::default();
+    let schools = match in_order(ctx, only, now).await {
+        Ok(schools) => schools,
+        Err(fault) => {
+            error!("The order of the schools is not known, they are taken by name: {fault}");
+            wanted(ctx, only).cloned().collect()
+        }
+    };
     if ctx.settings.schools_at_once <= 1 {
-        for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
-            summary.schools.insert(served.school.key, school_tick(ctx, served, now).await);
+        for served in &schools {
+            summary.schools.insert(served.school.key, school_tick(ctx, served, Turn::alone(), now).await);
         }
         return summary;
     }
-    for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
-        let (ctx, served, gate) = (ctx.clone(), served.clone(), Arc::clone(&gate));
+    let done = abreast::each(ctx.settings.schools_at_once, schools, |served, turn| {
+        let ctx = ctx.clone();
         let span = info_span!("school", school.uai = %served.school.key.uai);
-        tasks.spawn(
-            async move {
-                // The gate is never closed, so that waiting for it can't fail.
-                let _place = gate.acquire().await;
-                (served.school.key, school_tick(&ctx, &served, now).await)
-            }
-            .instrument(span),
-        );
-    }
-    while let Some(joined) = tasks.join_next().await {
-        match joined {
-            Ok((key, done)) => {
-                summary.schools.insert(key, done);
-            }
-            Err(fault) => error!("A school's tick ended by a fault: {fault}"),
-        }
-    }
+        async move { (served.school.key, school_tick(&ctx, &served, turn, now).await) }.instrument(span)
+    });
+    summary.schools.extend(done.await);
     summary
 }
 
+fn wanted<'a>(ctx: &'a Context, only: &'a BTreeSet<SchoolKey>) -> impl Iterator<Item = &'a Served> {
+    ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key))
+}
+
+/// Whose first council is the next comes first; those without one come last.
+async fn in_order(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> Result<Vec<Served>, StepError> {
+    let councils = campaigns::next_councils(&mut ctx.store.read().await?, now).await?;
+    let mut schools: Vec<Served> = wanted(ctx, only).cloned().collect();
+    schools.sort_by_key(|served| {
+        let council = councils.get(&served.school.key);
+        (council.is_none(), council.copied(), served.school.key)
+    });
+    Ok(schools)
+}
+
 /// One tick of one school; an error becomes a failure of its outcome, logged once here.
-pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
-    settled(ctx, served, try_tick(ctx, served, now)).await
+pub async fn school_tick(ctx: &Context, served: &Served, mut turn: Turn, now: Timestamp) -> Done {
+    settled(ctx, served, try_tick(ctx, served, &mut turn, now)).await
 }
 
 /// One whole run of one school, now, by hand; counted as tonight's night only when that is due.
 pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<CampaignKey>, now: Timestamp) -> Done {
     let made = async {
         let due = night::due_by_hand(ctx, served, now).await?;
-        whole(ctx, served, due, Order { wish, only }, now).await
+        whole(ctx, served, Order { due, wish, only, far: None }, now).await
     };
     settled(ctx, served, made).await
 }
@@ -120,28 +124,33 @@ async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Resu
 
 /// What a whole run is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Order {
+struct Order {
+    /// The night that it counts as.
+    due: Option<Due>,
     /// Whether lots leave though nothing changed.
-    pub wish: Wish,
+    wish: Wish,
     /// Only this campaign's demands.
-    pub only: Option<CampaignKey>,
+    only: Option<CampaignKey>,
+    /// How the téléservice looked, where this tick has read the feed already.
+    far: Option<FarSide>,
 }
 
-async fn try_tick(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done, StepError> {
+async fn try_tick(ctx: &Context, served: &Served, turn: &mut Turn, now: Timestamp) -> Result<Done, StepError> {
     let due = night::due(ctx, served, now).await?;
     let mut done = Done::default();
     if due.is_none() && !is_watched(ctx, served, now).await? {
         return Ok(done);
     }
-    let far = read_and_enforce(ctx, served, now, &mut done).await?;
+    let order = |due, far| Order { due, wish: Wish::Changed, only: None, far };
+    if due.is_some() {
+        leased(ctx, served, order(due, None), turn, now, &mut done).await?;
+        return Ok(done);
+    }
+    let far = Box::pin(read_and_enforce(ctx, served, now, &mut done)).await?;
     // A closing that was read just now may ask for one more run at once.
-    let due = match due {
-        Some(due) => Some(due),
-        None => night::due(ctx, served, now).await?,
-    };
-    if let Some(due) = due {
-        let order = Order { wish: Wish::Changed, only: None };
-        leased(ctx, served, Some(due), order, far, now, &mut done).await?;
+    let due = night::due(ctx, served, now).await?;
+    if due.is_some() {
+        leased(ctx, served, order(due, Some(far)), turn, now, &mut done).await?;
     } else if something_waits(ctx, served.school.key).await? {
         done.add(between_nights(ctx, served, far, now).await?);
     }
@@ -235,7 +244,8 @@ async fn something_waits(ctx: &Context, school: SchoolKey) -> Result<bool, StepE
 
 async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<Done, StepError> {
     let mut done = Done::default();
-    let lease = match lease::take(&ctx.store, served.school.key, &ctx.holder, now, LEASE_STALE_S).await? {
+    let lease = match lease::take(&ctx.store, served.school.key, &ctx.holder, now, ctx.settings.lease_stale_s()).await?
+    {
         Ok(lease) => lease,
         // A night has the school: it does all this itself.
         Err(_) => return Ok(done),
@@ -248,44 +258,51 @@ async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Times
     Ok(done)
 }
 
-/// One whole run: reads the feed and enforces first, then what needs the lease.
-async fn whole(
-    ctx: &Context,
-    served: &Served,
-    due: Option<Due>,
-    order: Order,
-    now: Timestamp,
-) -> Result<Done, StepError> {
+/// One whole run.
+async fn whole(ctx: &Context, served: &Served, order: Order, now: Timestamp) -> Result<Done, StepError> {
     let mut done = Done::default();
-    let far = read_and_enforce(ctx, served, now, &mut done).await?;
-    leased(ctx, served, due, order, far, now, &mut done).await?;
+    leased(ctx, served, order, &mut Turn::alone(), now, &mut done).await?;
     Ok(done)
 }
 
-/// The part of a run that needs the lease; the night's outcome is recorded with it.
+/// A run under the lease; the night's outcome is recorded with it. The lease comes first, so that two hosts do not read
+/// the same feed one after the other.
 async fn leased(
     ctx: &Context,
     served: &Served,
-    due: Option<Due>,
     order: Order,
-    far: FarSide,
+    turn: &mut Turn,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
     let school = served.school.key;
-    let lease = match lease::take(&ctx.store, school, &ctx.holder, now, LEASE_STALE_S).await? {
+    let lease = match lease::take(&ctx.store, school, &ctx.holder, now, ctx.settings.lease_stale_s()).await? {
         Ok(lease) => Arc::new(lease),
         Err(held) => {
+            // Reading and enforcing need no lease: a long night never delays a closing. Whoever began a minute ago or
+            // less has done both itself.
+            if order.far.is_none() && held.since.plus_s(MINUTE_S) < now {
+                Box::pin(read_and_enforce(ctx, served, now, done)).await?;
+            }
             done.busy = Some(held);
             return Ok(());
         }
     };
-    if let Some(due) = &due {
+    if let Some(due) = &order.due {
         night::begin(ctx, &lease, due, now).await?;
     }
     let beat = night::Heartbeat::start(ctx, &lease);
-    steps(ctx, served, &lease, order, far, now, done).await?;
-    night::end(ctx, &lease, due, done, now).await?;
+    // Boxed, like the steps: while its receipt is awaited, a school keeps no more memory than that takes.
+    let far = match order.far {
+        Some(far) => far,
+        None => Box::pin(read_and_enforce(ctx, served, now, done)).await?,
+    };
+    Box::pin(steps(ctx, served, &lease, order, far, now, done)).await?;
+    if !done.lots.is_empty() {
+        turn.end();
+        Box::pin(receipts::wait(ctx, served, &lease, now, done)).await?;
+    }
+    night::end(ctx, &lease, order.due, done, now).await?;
     drop(beat);
     release(ctx, &lease).await?;
     let outcome = done.outcome();
@@ -295,7 +312,7 @@ async fn leased(
 
 /// Gives the school back.
 async fn release(ctx: &Context, lease: &Lease) -> Result<(), StepError> {
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(lease.school()).await?;
     lease::release(&mut tx, lease).await?;
     tx.commit(Point::LeaseReleased).await?;
     Ok(())

@@ -9,6 +9,7 @@ pub mod campaigns;
 pub mod db;
 pub mod demands;
 pub mod feed;
+mod group;
 pub mod holds;
 pub mod journal;
 pub mod lease;
@@ -32,7 +33,7 @@ use crate::crash::Crash;
 use crate::domain::school::SchoolKey;
 use crate::store::db::{Access, Engine};
 use crate::store::lease::Holding;
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// The machine failed. What the guard refuses and what is wrong in a row are values, not errors.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +78,9 @@ pub enum StoreError {
     /// All numbers of a school and year are used.
     #[error("{0} has used all its numbers of this year")]
     NumbersUsedUp(SchoolKey),
+    /// The commit that this writer shared with others.
+    #[error(transparent)]
+    Together(Arc<Self>),
     /// An operation that the engine does by its own tools.
     #[error("{0}")]
     Elsewhere(&'static str),
@@ -89,6 +93,7 @@ impl StoreError {
             Self::Damaged(_) => true,
             Self::Database(fault) => is_corrupt(fault),
             Self::Migration(sqlx::migrate::MigrateError::Execute(fault)) => is_corrupt(fault),
+            Self::Together(fault) => fault.is_damage(),
             Self::Migration(_)
             | Self::File { .. }
             | Self::Url
@@ -144,6 +149,11 @@ impl Store {
     /// When the database cannot be used.
     pub async fn write_for(&self, school: SchoolKey) -> Result<Tx, StoreError> {
         Tx::begin(&self.engine, Access::WriteSchool(school), self.crash.clone()).await
+    }
+
+    /// Begins a transaction that claims rows, by their locks alone.
+    pub(crate) async fn claim(&self) -> Result<Tx, StoreError> {
+        Tx::begin(&self.engine, Access::Claim, self.crash.clone()).await
     }
 
     pub(crate) const fn holding(&self) -> &Holding {

@@ -38,6 +38,9 @@ use tokio::sync::Mutex;
 /// How long a run waits for a receipt; it takes no simulated time.
 const RECEIPT_WAIT: Duration = Duration::from_secs(60);
 
+/// How often a run shows that it lives; inside a run no simulated time passes.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+
 /// Why a scenario could not be set up or played on.
 #[derive(Debug, thiserror::Error)]
 pub enum StageFault {
@@ -271,6 +274,7 @@ fn settings(scenario: &Scenario) -> Settings {
         encoding: scenario.encoding,
         slot: scenario.slot,
         receipt_wait: RECEIPT_WAIT,
+        heartbeat: HEARTBEAT,
         schools_at_once: 1,
         thresholds: Thresholds::default(),
         policy: Policy { overrides: scenario.overrides, enforce: !bool::default() },

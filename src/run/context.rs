@@ -44,6 +44,8 @@ pub struct Settings {
     pub slot: TimeOfDay,
     /// How long a run waits for the receipt of a lot it has just sent.
     pub receipt_wait: Duration,
+    /// How often a run shows that it lives.
+    pub heartbeat: Duration,
     /// How many schools run at the same time.
     pub schools_at_once: usize,
     /// What is held as too large.
@@ -52,6 +54,16 @@ pub struct Settings {
     pub policy: Policy,
     /// Formation codes, for the warning `MEF`.
     pub nomenclature: Option<Nomenclature>,
+}
+
+/// Heartbeats after which a lease is taken over: four missed, and one of grace.
+const BEATS_MISSED: u64 = 5;
+
+impl Settings {
+    /// A lease without a sign of life for longer than this is taken over.
+    pub fn lease_stale_s(&self) -> i64 {
+        i64::try_from(self.heartbeat.as_secs() * BEATS_MISSED).unwrap_or(i64::MAX)
+    }
 }
 
 /// Everything a run is handed, but for `now`.

@@ -74,11 +74,11 @@ pub(crate) async fn settle_codes(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let subject = texts::write_subject(&Subject::Pupil(pupil, Some(phase)));
-    for code in codes {
-        let sql = "UPDATE anomaly SET settled_at_ms = $6, settled_reason = $5 WHERE uai = $1 AND year = $2 \
-             AND subject = $3 AND code = $4 AND seq IS NULL AND settled_at_ms IS NULL";
-        tx.execute(sql, values![school.uai, school.year, &subject, code.as_str(), BY_EVENT, now]).await?;
-    }
+    let codes = codes.iter().map(|code| values![code.as_str()]).collect();
+    let head = "UPDATE anomaly SET settled_at_ms = $5, settled_reason = $4";
+    let given = "WHERE uai = $1 AND year = $2 AND subject = $3 AND code = given.column1 AND seq IS NULL \
+         AND settled_at_ms IS NULL";
+    tx.update_each(head, values![school.uai, school.year, subject, BY_EVENT, now], codes, given).await?;
     Ok(())
 }
 

@@ -116,6 +116,21 @@ pub async fn schools(tx: &mut Tx) -> Result<Vec<SchoolKey>, StoreError> {
     rows.iter().map(|row| row.cells().school()).collect()
 }
 
+/// The next council of each school and year that has one to come.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn next_councils(tx: &mut Tx, now: Timestamp) -> Result<BTreeMap<SchoolKey, Timestamp>, StoreError> {
+    let sql = "SELECT uai, year, MIN(starts_at_ms) FROM council WHERE starts_at_ms >= $1 GROUP BY uai, year";
+    let rows = tx.rows(sql, values![now]).await?;
+    rows.iter()
+        .map(|row| {
+            let mut cells = row.cells();
+            Ok((cells.school()?, cells.at()?))
+        })
+        .collect()
+}
+
 /// The latest legal closing of each campaign of the school (R08, `TARDIVE`).
 ///
 /// # Errors

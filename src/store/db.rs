@@ -3,9 +3,13 @@
 
 use crate::crash::{Crash, Point};
 use crate::domain::school::SchoolKey;
-use crate::store::StoreError;
-use crate::store::value::{Row, Value};
-use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqlitePool, Transaction};
+use crate::store::{
+    StoreError,
+    group::{Group, Turn},
+    value::{Row, Value},
+};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use std::sync::Arc;
 
 /// Rows a statement: past this, multi-row inserts gain nothing more (traps.md), and placeholders stay far below the
 /// engines' limits (32 766 on SQLite).
@@ -28,6 +32,8 @@ pub(crate) enum Engine {
         writer: SqlitePool,
         /// Those that read.
         readers: SqlitePool,
+        /// How writers share its commits; none in memory, where a commit costs nothing.
+        group: Option<Arc<Group>>,
     },
     /// A server.
     Postgres(PgPool),
@@ -41,6 +47,7 @@ pub struct Tx {
 
 enum Open {
     Sqlite(Transaction<'static, Sqlite>),
+    SqliteTurn(Turn),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -54,6 +61,8 @@ pub(crate) enum Access {
     Write,
     /// Writes what belongs to one school: on a server the others' writers go on beside it.
     WriteSchool(SchoolKey),
+    /// Claims by the locks of rows alone, and waits for nobody who holds one.
+    Claim,
 }
 
 impl Tx {
@@ -66,6 +75,14 @@ impl Tx {
         Ok(Self { open, crash })
     }
 
+    /// Whether rows are locked one by one: SQLite has one writer, who needs no such locks and no words for them.
+    pub(crate) const fn locks_rows(&self) -> bool {
+        match &self.open {
+            Open::Sqlite(_) | Open::SqliteTurn(_) => false,
+            Open::Postgres(_) => true,
+        }
+    }
+
     /// Makes what was written durable, then passes `point`.
     ///
     /// # Errors
@@ -73,6 +90,7 @@ impl Tx {
     pub async fn commit(self, point: Point) -> Result<(), StoreError> {
         match self.open {
             Open::Sqlite(open) => open.commit().await?,
+            Open::SqliteTurn(turn) => turn.commit().await?,
             Open::Postgres(open) => open.commit().await?,
         }
         self.crash.reach(point).await;
@@ -88,10 +106,8 @@ impl Tx {
     pub(crate) async fn rows(&mut self, sql: impl SqlSafeStr, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let sql = sql.into_sql_str();
         Ok(match &mut self.open {
-            Open::Sqlite(open) => {
-                let found = bind_sqlite(sql, values).fetch_all(&mut **open).await?;
-                found.into_iter().map(Row::Sqlite).collect()
-            }
+            Open::Sqlite(open) => rows_sqlite(open, sql, values).await?,
+            Open::SqliteTurn(turn) => rows_sqlite(turn.connection()?, sql, values).await?,
             Open::Postgres(open) => {
                 let found = bind_postgres(sql, values).fetch_all(&mut **open).await?;
                 found.into_iter().map(Row::Postgres).collect()
@@ -142,10 +158,34 @@ impl Tx {
         Ok(found)
     }
 
+    /// Runs `head FROM (VALUES …) AS given tail` for all rows, many rows a statement: what is updated is told row by row, as
+    /// `given.column1` and so on. `fixed` are the values of head and tail.
+    pub(crate) async fn update_each(
+        &mut self,
+        head: &str,
+        fixed: Vec<Value>,
+        rows: Vec<Vec<Value>>,
+        tail: &str,
+    ) -> Result<u64, StoreError> {
+        let mut touched = 0;
+        for chunk in rows.chunks(ROWS_A_STATEMENT) {
+            let columns = chunk.first().map_or(0, Vec::len);
+            let group = |row: usize| placeholders(fixed.len() + row * columns, columns);
+            let groups: Vec<String> = (0..chunk.len()).map(group).collect();
+            let sql = format!("{head} FROM (VALUES {}) AS given {tail}", groups.join(","));
+            let values = fixed.iter().cloned().chain(chunk.iter().flatten().cloned()).collect();
+            touched += self.run(AssertSqlSafe(sql).into_sql_str(), values, Plan::Once).await?;
+        }
+        Ok(touched)
+    }
+
     async fn run(&mut self, sql: SqlStr, values: Vec<Value>, plan: Plan) -> Result<u64, StoreError> {
         let kept = matches!(plan, Plan::Kept);
         Ok(match &mut self.open {
             Open::Sqlite(open) => bind_sqlite(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected(),
+            Open::SqliteTurn(turn) => {
+                bind_sqlite(sql, values).persistent(kept).execute(turn.connection()?).await?.rows_affected()
+            }
             Open::Postgres(open) => {
                 bind_postgres(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected()
             }
@@ -163,13 +203,17 @@ enum Plan {
 async fn begin(engine: &Engine, access: Access) -> Result<Open, StoreError> {
     Ok(match (engine, access) {
         (Engine::Sqlite { readers, .. }, Access::Read) => Open::Sqlite(readers.begin_with("BEGIN").await?),
+        (Engine::Sqlite { group: Some(group), .. }, Access::Write | Access::WriteSchool(_) | Access::Claim) => {
+            Open::SqliteTurn(group.begin().await?)
+        }
         // IMMEDIATE: a transaction that turns from reading to writing fails at once (traps.md, code 517).
-        (Engine::Sqlite { writer, .. }, Access::Write | Access::WriteSchool(_)) => {
+        (Engine::Sqlite { writer, group: None, .. }, Access::Write | Access::WriteSchool(_) | Access::Claim) => {
             Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
         }
         (Engine::Postgres(pool), Access::Read) => {
             Open::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
         }
+        (Engine::Postgres(pool), Access::Claim) => Open::Postgres(begin_writing(pool).await?),
         (Engine::Postgres(pool), Access::Write) => {
             let mut open = begin_writing(pool).await?;
             sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS).execute(&mut *open).await?;
@@ -192,6 +236,14 @@ async fn begin_writing(pool: &PgPool) -> Result<Transaction<'static, Postgres>, 
     );
     // Our own words only.
     Ok(pool.begin_with(AssertSqlSafe(begin)).await?)
+}
+
+async fn rows_sqlite(
+    connection: &mut SqliteConnection,
+    sql: SqlStr,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, StoreError> {
+    Ok(bind_sqlite(sql, values).fetch_all(connection).await?.into_iter().map(Row::Sqlite).collect())
 }
 
 /// `($5,$6,$7)` for three columns after four values.

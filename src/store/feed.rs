@@ -385,12 +385,15 @@ impl<'a> Page<'a> {
         let over = "ON CONFLICT (uai, year, pupil, phase) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, \
              order_number = excluded.order_number, at_ms = excluded.at_ms WHERE pupil_lock.epoch < excluded.epoch";
         tx.insert(head, rows.collect(), over).await?;
-        let mut confirmed = BTreeSet::new();
-        for ((pupil, phase), locks) in &self.locks {
-            for (lock, at) in locks {
-                orders::confirm_by_lock(tx, self.school, (*pupil, *phase), lock.order, *at).await?;
-                confirmed.insert(lock.order);
-            }
+        let confirmed: BTreeSet<u32> = self.locks.values().flatten().map(|(lock, _)| lock.order).collect();
+        // The first lock of each pupil and phase, then the second ones, as they came.
+        let most = self.locks.values().map(Vec::len).max().unwrap_or_default();
+        for nth in 0..most {
+            let applied = self.locks.iter().filter_map(|((pupil, phase), locks)| {
+                let (lock, at) = locks.get(nth)?;
+                Some(orders::Applied { pupil: *pupil, phase: *phase, order: lock.order, at: *at })
+            });
+            orders::confirm_applied(tx, self.school, &applied.collect::<Vec<_>>()).await?;
         }
         for number in confirmed {
             orders::close_when_answered(tx, self.school, number, self.now).await?;

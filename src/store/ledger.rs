@@ -183,13 +183,21 @@ pub async fn plan_ledger(tx: &mut Tx, key: CampaignKey) -> Result<Ledger, StoreE
 
 async fn last(tx: &mut Tx, key: CampaignKey) -> Result<Option<LastLot>, StoreError> {
     let sql = format!(
-        "SELECT number, content, acknowledgements_content FROM lot WHERE uai = $1 AND year = $2 AND level = $3 \
-         AND phase = $4 AND {COUNTS} ORDER BY number DESC LIMIT 1"
+        "SELECT l.number, l.content, l.acknowledgements_content, CAST(CASE WHEN l.cut_seq = s.feed_seq \
+         AND l.epoch = s.feed_epoch AND s.feed_reread = 0 AND l.name LIKE '%.xml' THEN 1 ELSE 0 END AS BIGINT) FROM lot l \
+         LEFT JOIN school s ON s.uai = l.uai AND s.year = l.year WHERE l.uai = $1 AND l.year = $2 AND l.level = $3 \
+         AND l.phase = $4 AND {COUNTS} ORDER BY l.number DESC LIMIT 1"
     );
     let row = tx.row(sqlx::AssertSqlSafe(sql), own(key)).await?;
     row.map(|row| {
         let mut cells = row.cells();
-        Ok(LastLot { number: cells.u32()?, content: cells.digest()?, acknowledgements: cells.digest()? })
+        // A lot in CSV may have left out who could not be written (`ENCODAGE`); one in XML carries everybody.
+        Ok(LastLot {
+            number: cells.u32()?,
+            content: cells.digest()?,
+            acknowledgements: cells.digest()?,
+            is_current: cells.flag()?,
+        })
     })
     .transpose()
 }
@@ -660,8 +668,15 @@ mod tests {
             read(&ward.store, noon(), kinds).await;
             ward.intend(1, &[(100, 1)], 3).await.unwrap();
             read(&ward.store, noon(), vec![switched(false, None)]).await;
-            let last =
-                |number: u8| Some(LastLot { number: number.into(), content: [number; 32], acknowledgements: [0; 32] });
+            // The second lot is cut where the feed stands, the first was before the closing.
+            let last = |number: u8| {
+                Some(LastLot {
+                    number: number.into(),
+                    content: [number; 32],
+                    acknowledgements: [0; 32],
+                    is_current: number == 2,
+                })
+            };
             let closed = Ledger { next_number: 2, ever_opened: true, closed_seq: Some(4), last: last(1), ..empty };
             assert_eq!(ward.ledger().await, closed);
             ward.record(1, &doubtful()).await;

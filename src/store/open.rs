@@ -3,7 +3,7 @@
 use crate::crash::Crash;
 use crate::store::db::Engine;
 use crate::store::lease::Holding;
-use crate::store::{Store, StoreError, scratch};
+use crate::store::{Store, StoreError, group::Group, scratch};
 use sqlx::{
     PgPool, Row as _, SqlitePool,
     migrate::Migrator,
@@ -16,6 +16,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -94,7 +95,7 @@ impl Store {
     /// Closes all connections; an SQLite file is left without its write-ahead log.
     pub async fn close(&self) {
         match &self.engine {
-            Engine::Sqlite { writer, readers } => {
+            Engine::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
@@ -127,7 +128,7 @@ async fn open_memory() -> Result<Engine, StoreError> {
     // The database lives as long as its only connection.
     let pool = one_connection().connect_with(options).await?;
     migrate(&pool).await?;
-    Ok(Engine::Sqlite { writer: pool.clone(), readers: pool })
+    Ok(Engine::Sqlite { writer: pool.clone(), readers: pool, group: None })
 }
 
 async fn open_file(path: &Path) -> Result<Engine, StoreError> {
@@ -151,7 +152,8 @@ async fn open_file(path: &Path) -> Result<Engine, StoreError> {
     drop(turn);
     let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
     let readers = readers.connect_lazy_with(options.pragma("query_only", "on"));
-    Ok(Engine::Sqlite { writer, readers })
+    let group = Some(Arc::new(Group::new(writer.clone())));
+    Ok(Engine::Sqlite { writer, readers, group })
 }
 
 fn connecting(options: SqliteConnectOptions) -> SqliteConnectOptions {
@@ -359,7 +361,7 @@ mod tests {
         for migration in SQLITE.iter() {
             let pool = left_by(migration.version).await;
             migrate(&pool).await.unwrap();
-            let engine = Engine::Sqlite { writer: pool.clone(), readers: pool };
+            let engine = Engine::Sqlite { writer: pool.clone(), readers: pool, group: None };
             let store = Store { engine, crash: Crash::off(), holding: Holding::default() };
             assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
             let mut tx = store.read().await.unwrap();

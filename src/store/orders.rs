@@ -134,14 +134,15 @@ pub async fn intend_responses(
         .map(|response| values![school.uai, school.year, number, response.pupil, key.phase, response.demand_version]);
     let head = "INSERT INTO order_pupil (uai, year, number, pupil, phase, demand_version)";
     tx.insert(head, rows.collect(), "").await?;
-    // A response that changed since the order was planned is not in it: the next order carries it.
+    let mut rows = Vec::with_capacity(order.responses.len());
     for response in &order.responses {
-        let sql = "UPDATE response SET order_number = $5, refused_code = NULL, refused_at_ms = NULL \
-             WHERE uai = $1 AND year = $2 AND phase = $3 AND pupil = $4 AND entered_at_ms = $6 AND verdicts = $7";
-        let verdicts = texts::write_verdicts(&response.verdicts)?;
-        let (pupil, entered_at) = (response.pupil, response.entered_at);
-        tx.execute(sql, values![school.uai, school.year, key.phase, pupil, number, entered_at, verdicts]).await?;
+        rows.push(values![response.pupil, response.entered_at, texts::write_verdicts(&response.verdicts)?]);
     }
+    let head = "UPDATE response SET order_number = $4, refused_code = NULL, refused_at_ms = NULL";
+    // A response that changed since the order was planned is not in it: the next order carries it.
+    let planned = "WHERE uai = $1 AND year = $2 AND phase = $3 AND pupil = given.column1 \
+         AND entered_at_ms = given.column2 AND verdicts = given.column3";
+    tx.update_each(head, values![school.uai, school.year, key.phase, number], rows, planned).await?;
     Ok(())
 }
 
@@ -231,13 +232,15 @@ pub async fn confirm_responses(
     let sql = "SELECT pupil, phase FROM order_pupil WHERE uai = $1 AND year = $2 AND number = $3 ORDER BY pupil";
     let rows = tx.rows(sql, values![school.uai, school.year, number]).await?;
     let refused_pupils: BTreeSet<PupilId> = refused.iter().map(|(pupil, _)| *pupil).collect();
+    let mut applied = Vec::new();
     for row in &rows {
         let mut cells = row.cells();
         let (pupil, phase) = (cells.pupil()?, cells.phase()?);
         if !applied_except.contains(&pupil) && !refused_pupils.contains(&pupil) {
-            confirm_by_lock(tx, school, (pupil, phase), number, now).await?;
+            applied.push(Applied { pupil, phase, order: number, at: now });
         }
     }
+    confirm_applied(tx, school, &applied).await?;
     refuse_responses(tx, school, number, refused, now).await
 }
 
@@ -269,19 +272,28 @@ pub async fn refuse_responses(
     close_when_answered(tx, school, number, now).await
 }
 
-/// A response was applied there: by this order, or by a later one than carried what stands here.
-pub(crate) async fn confirm_by_lock(
-    tx: &mut Tx,
-    school: SchoolKey,
-    (pupil, phase): (PupilId, Phase),
-    order: u32,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let sql = "UPDATE response SET transferred = 1 WHERE uai = $1 AND year = $2 AND phase = $3 AND pupil = $4";
-    tx.execute(sql, values![school.uai, school.year, phase, pupil]).await?;
-    let sql = "UPDATE response SET confirmed_at_ms = $6, refused_code = NULL, refused_at_ms = NULL \
-         WHERE uai = $1 AND year = $2 AND phase = $3 AND pupil = $4 AND order_number <= $5 AND confirmed_at_ms IS NULL";
-    tx.execute(sql, values![school.uai, school.year, phase, pupil, order, at]).await?;
+/// A response that was applied there, by this order or by a later one than carried what stands here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Applied {
+    /// Whose.
+    pub pupil: PupilId,
+    /// Of which phase.
+    pub phase: Phase,
+    /// By which order.
+    pub order: u32,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Responses were applied there; each pupil and phase stands once among them.
+pub(crate) async fn confirm_applied(tx: &mut Tx, school: SchoolKey, applied: &[Applied]) -> Result<(), StoreError> {
+    let own = values![school.uai, school.year];
+    let rows = || applied.iter().map(|it| values![it.pupil, it.phase, it.order, it.at]).collect();
+    let given = "WHERE uai = $1 AND year = $2 AND phase = given.column2 AND pupil = given.column1";
+    tx.update_each("UPDATE response SET transferred = 1", own.clone(), rows(), given).await?;
+    let head = "UPDATE response SET confirmed_at_ms = given.column4, refused_code = NULL, refused_at_ms = NULL";
+    let open = format!("{given} AND order_number <= given.column3 AND confirmed_at_ms IS NULL");
+    tx.update_each(head, own, rows(), &open).await?;
     Ok(())
 }
 

@@ -79,7 +79,7 @@ pub fn file() -> Place {
 
 /// A schema of its own on the server that `tests/run` started.
 #[cfg(feature = "outside")]
-async fn schema() -> Place {
+pub async fn schema() -> Place {
     let server = std::env::var("NAVETTE_TEST_POSTGRES").expect("NAVETTE_TEST_POSTGRES: start one by tests/postgres");
     Place { url: scratch::beside(&server).await.unwrap(), folder: tempfile::tempdir().unwrap() }
 }

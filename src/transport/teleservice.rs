@@ -97,6 +97,14 @@ impl Teleservice {
         Self::Directory(Directory::new(options, crash))
     }
 
+    /// The same, believing for a while what it listed (`Directory::believed_by`); HTTP lists nothing.
+    pub fn believed_by(self, clock: Clock) -> Self {
+        match self {
+            Self::Http(http) => Self::Http(http),
+            Self::Directory(folders) => Self::Directory(folders.believed_by(clock)),
+        }
+    }
+
     /// The latest `Date` that it sent; none over folders.
     pub fn last_date(&self) -> Option<FarDate> {
         match self {
@@ -172,7 +180,12 @@ impl Teleservice {
             Self::Http(_) => Ok(false),
             Self::Directory(folders) => {
                 let lying = |name: OrderName| name.key.school == school && name.number == number;
-                Ok(folders.published(ORDERS).await?.iter().filter_map(|name| OrderName::parse(name)).any(lying))
+                Ok(folders
+                    .published(ORDERS, &of_school(school))
+                    .await?
+                    .iter()
+                    .filter_map(|name| OrderName::parse(name))
+                    .any(lying))
             }
         }
     }
@@ -239,7 +252,7 @@ async fn put_responses(http: &Http, order: &ResponseOrder, body: &str) -> Result
 
 async fn read_refusals(folders: &Directory, school: SchoolKey) -> Result<Vec<Refusal>, Answer> {
     let mut found = Vec::new();
-    for name in folders.published(REFUSED).await? {
+    for name in folders.published(REFUSED, &of_school(school)).await? {
         let Some(order) = OrderName::parse(&name).filter(|order| order.key.school == school) else { continue };
         let Some(bytes) = folders.read(REFUSED, &name).await? else { continue };
         let refused = refusals::decode(&bytes).map_err(|fault| Answer::Unusable { why: format!("{name}: {fault}") })?;
@@ -251,6 +264,11 @@ async fn read_refusals(folders: &Directory, school: SchoolKey) -> Result<Vec<Ref
     }
     found.sort_by_key(|refusal| refusal.number);
     Ok(found)
+}
+
+/// How the names of a school's orders begin, of whatever year.
+fn of_school(school: SchoolKey) -> String {
+    format!("{}-", school.uai)
 }
 
 fn unusable(fault: Fault) -> Answer {

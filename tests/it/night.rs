@@ -329,6 +329,7 @@ impl Night {
                 encoding: Encoding::Utf8,
                 slot: parse_time_of_day("03:15").unwrap(),
                 receipt_wait: Duration::ZERO,
+                heartbeat: Duration::from_secs(30),
                 schools_at_once: 1,
                 thresholds: Thresholds::default(),
                 policy: Policy { overrides: bool::default(), enforce: !bool::default() },
