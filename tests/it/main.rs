@@ -7,6 +7,8 @@ mod calendar;
 mod cli;
 mod config;
 mod crash;
+#[cfg(feature = "outside")]
+mod hosts;
 mod http;
 mod model;
 mod night;
