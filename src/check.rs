@@ -5,4 +5,6 @@ mod demands;
 pub mod events;
 pub mod nomenclature;
 pub mod responses;
+pub mod roster;
+pub mod sentences;
 pub mod text;

@@ -1,20 +1,27 @@
 //! The face: arguments in, one library call, its result out, an exit code. It decides nothing.
 
 pub mod anomalies;
+pub mod backup;
 pub mod calendar;
 pub mod check;
+pub mod daemon;
 pub mod demo;
+pub mod doctor;
 pub mod exit;
 pub mod import;
-pub mod later;
+pub mod journal;
+pub mod kinds;
 pub mod logging;
 pub mod lots;
 pub mod output;
 pub mod pages;
 pub mod parsers;
 pub mod preview;
+pub mod progress;
+pub mod purge;
 pub mod replay;
 pub mod resync;
+pub mod roster;
 pub mod run;
 pub mod sandbox;
 pub mod schema;
@@ -25,7 +32,6 @@ pub mod wire;
 
 use crate::cli::{
     exit::{Exit, Stop},
-    later::Later,
     logging::RunSpan,
     output::complain,
 };
@@ -38,7 +44,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 ///
 /// Results go to standard output, logs to standard error. Nothing asks a question on a terminal.
 #[derive(Debug, Parser)]
-#[command(name = "navette", version, propagate_version = PROPAGATED, after_long_help = FOOT)]
+#[command(name = "navette", version = VERSION, propagate_version = PROPAGATED, after_long_help = FOOT)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -47,6 +53,9 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 }
+
+/// Number and commit, as the build script found them.
+const VERSION: &str = env!("NAVETTE_VERSION");
 
 /// `navette run --version` answers like `navette --version`.
 const PROPAGATED: bool = true;
@@ -109,6 +118,8 @@ pub enum Command {
     Import(import::Args),
     /// Check files of the exchange: prints `file:row:code:message`, writes nothing
     Check(check::Args),
+    /// Put SIECLE's own exports beside the téléservice: whom it does not know, who left, what differs
+    Roster(roster::Args),
     /// Show schools, nights, next instants, anomalies, what is held or in doubt
     Status(status::Args),
     /// List anomalies, or settle them
@@ -122,16 +133,9 @@ pub enum Command {
     /// List or print the schemas of the exchange
     Schema(schema::Args),
     /// Remove a school year's personal data; counts, digests and the journal stay
-    Purge {
-        /// Year of the rentrée: 2019 for 2019-2020
-        #[arg(long, value_name = "AAAA", value_parser = parsers::year)]
-        year: crate::domain::school::SchoolYear,
-    },
+    Purge(purge::Args),
     /// Write a consistent copy of the database, also while the daemon runs
-    Backup {
-        /// The file to write; it may not exist yet
-        file: PathBuf,
-    },
+    Backup(backup::Args),
     /// Print the completions of a shell
     Completions(pages::CompletionsArgs),
     /// Write the manual pages
@@ -204,32 +208,46 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let exit = match runtime.block_on(execute(cli.command, &cli.global)) {
         Ok(exit) => exit,
         Err(fault) => {
-            complain(&format!("navette: {fault:#}"));
+            complain(&format!("navette: {}", told(&fault)));
             Exit::of_error(&fault)
         }
     };
     exit.into()
 }
 
+/// A fault and its causes; those that are told already are not told again.
+fn told(fault: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in fault.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 async fn execute(command: Command, global: &Global) -> anyhow::Result<Exit> {
     match command {
-        Command::Demo(args) => demo::execute(args, global).await,
+        Command::Demo(args) => demo::execute(args).await,
         Command::Run(args) => run::execute(args, global).await,
-        Command::Daemon => Err(Later::Daemon.into()),
+        Command::Daemon => daemon::execute(global).await,
         Command::Resync(args) => resync::execute(args, global).await,
         Command::Window(args) => window::execute(args, global).await,
         Command::Calendar(args) => calendar::execute(args, global).await,
         Command::Lots(args) => lots::execute(args, global).await,
         Command::Import(args) => import::execute(args, global).await,
         Command::Check(args) => check::execute(&args, global),
+        Command::Roster(args) => roster::execute(args, global).await,
         Command::Status(args) => status::execute(args, global).await,
         Command::Anomalies(args) => anomalies::execute(args, global).await,
         Command::Replay(args) => replay::execute(args, global).await,
         Command::Sandbox(args) => sandbox::execute(args, global).await,
-        Command::Doctor => Err(Later::Doctor.into()),
+        Command::Doctor => doctor::execute(global).await,
         Command::Schema(args) => schema::execute(&args, global),
-        Command::Purge { .. } => Err(Later::Purge.into()),
-        Command::Backup { .. } => Err(Later::Backup.into()),
+        Command::Purge(args) => purge::execute(args, global).await,
+        Command::Backup(args) => backup::execute(args, global).await,
         Command::Completions(args) => pages::completions(&args),
         Command::Man(args) => pages::man(&args),
     }
@@ -250,6 +268,12 @@ mod tests {
         let mut missing = Vec::new();
         walk(&Cli::command(), "navette", &mut missing);
         assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let twice = anyhow::anyhow!("disk is full").context("cannot write x: disk is full").context("night");
+        assert_eq!(told(&twice), "night: cannot write x: disk is full");
     }
 
     #[test]

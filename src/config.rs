@@ -18,6 +18,7 @@ use crate::domain::{
     school::School,
     time::TimeOfDay,
 };
+pub use crate::mail::Tls;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use std::{
@@ -184,17 +185,6 @@ pub enum MailTransport {
     Directory(PathBuf),
 }
 
-/// Encryption of mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// Plain at first, encrypted before anything is said.
-    StartTls,
-    /// Encrypted from the first byte.
-    Implicit,
-    /// None: to loopback only.
-    Off,
-}
-
 /// `[status]`.
 #[derive(Clone, Debug)]
 pub struct StatusOptions {
@@ -229,6 +219,8 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+    /// To the journal, in its own protocol.
+    Journald,
 }
 
 /// One fault of the configuration.
@@ -395,7 +387,7 @@ transport = "smtp"
 [status]
 listen = "0.0.0.0:80"
 [log]
-format = "journald"
+format = "systemd"
 [[school]]
 uai = "0380001A"
 year = 19
@@ -418,7 +410,7 @@ zone = "Mars/Olympus"
                 "navette.toml:16: mail.host: is missing",
                 "navette.toml:16: mail.from: is missing",
                 "navette.toml:18: status.password_file: is missing",
-                "navette.toml:21: log.format: must be \"text\" or \"json\"",
+                "navette.toml:21: log.format: must be \"text\" or \"json\" or \"journald\"",
                 "navette.toml:23: school.uai: the key letter of this UAI should be V",
                 "navette.toml:24: school.year: must be from 2000 to 2099",
                 "navette.toml:25: school.zone: must be a zone",

@@ -8,6 +8,7 @@ pub mod lot;
 pub mod order;
 pub mod pupil;
 pub mod response;
+pub mod roster;
 pub mod school;
 pub mod time;
 pub mod track;

@@ -11,7 +11,7 @@ use std::{
     fmt::Write as _,
     fs::{self, File},
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::SystemTime,
@@ -28,6 +28,8 @@ const DIGEST_BYTES_MAX: u64 = 4_096;
 const MISSING_PARENTS_TOO: bool = true;
 /// Rights of every folder that navette makes.
 const PRIVATE_DIR_MODE: u32 = 0o700;
+/// Rights of what supervision reads under another user's name.
+const PUBLIC_FILE_MODE: u32 = 0o644;
 
 /// What went wrong with a file.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,7 @@ impl FileFault {
 pub struct Files {
     crash: Crash,
     temporaries: Temporaries,
+    keeping: Keeping,
 }
 
 /// Temporary names by folder: those that lay there when it was first published to, and ours since. A folder that all
@@ -119,10 +122,26 @@ impl Temporaries {
     }
 }
 
+/// What files must outlive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Keeping {
+    /// The machine's end: they are on disk before anything builds on them.
+    #[default]
+    ForGood,
+    /// The program's end only.
+    ForAPlay,
+}
+
 impl Files {
     /// Files that pass the points of `crash`.
     pub fn new(crash: Crash) -> Self {
-        Self { crash, temporaries: Temporaries::default() }
+        Self { crash, ..Self::default() }
+    }
+
+    /// Files of a play, in which programs die and the machine does not: none waits for the disk, and the work is done on
+    /// the thread that asks for it, which has nothing else to do.
+    pub fn for_a_play(crash: Crash) -> Self {
+        Self { crash, keeping: Keeping::ForAPlay, ..Self::default() }
     }
 
     /// Publishes `bytes` as `name` in the folder `dir`, its digest last. The same bytes again change nothing, and
@@ -131,16 +150,18 @@ impl Files {
     /// # Errors
     /// `Conflict` when other bytes, or another digest, stand there; `Io` when the machine fails.
     pub async fn publish(&self, dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FileFault> {
-        let file = Arc::new(Publication { dir: dir.to_owned(), name: name.to_owned(), bytes: bytes.to_vec() });
-        let temporaries = self.temporaries.clone();
-        let written = blocking({
-            let file = Arc::clone(&file);
-            move || {
-                temporaries.sweep(&file.dir, &file.name)?;
-                write_unless_there(&file, &temporaries)
-            }
-        })
-        .await?;
+        let keeping = self.keeping;
+        let file = Publication { dir: dir.to_owned(), name: name.to_owned(), bytes: bytes.to_vec(), keeping };
+        let (file, temporaries) = (Arc::new(file), self.temporaries.clone());
+        let written = self
+            .blocking({
+                let file = Arc::clone(&file);
+                move || {
+                    temporaries.sweep(&file.dir, &file.name)?;
+                    write_unless_there(&file, &temporaries)
+                }
+            })
+            .await?;
         if let Some(temporary) = written {
             self.crash.reach(Point::FileWritten).await;
             self.give_name(&file, temporary).await?;
@@ -148,9 +169,9 @@ impl Files {
         }
         let line = digest_line(name, &Sha256::digest(bytes).into());
         let name = format!("{name}{DIGEST_ENDING}");
-        let digest = Arc::new(Publication { dir: dir.to_owned(), name, bytes: line.into_bytes() });
+        let digest = Arc::new(Publication { dir: dir.to_owned(), name, bytes: line.into_bytes(), keeping });
         let temporaries = self.temporaries.clone();
-        let written = blocking({
+        let written = self.blocking({
             let digest = Arc::clone(&digest);
             move || write_unless_there(&digest, &temporaries)
         });
@@ -161,19 +182,21 @@ impl Files {
         Ok(())
     }
 
-    /// Gives what was written its name, for good.
-    async fn give_name(&self, file: &Arc<Publication>, temporary: PathBuf) -> Result<(), FileFault> {
-        let (file, temporaries) = (Arc::clone(file), self.temporaries.clone());
-        blocking(move || {
-            let target = file.dir.join(&file.name);
-            let temporary = TempPath::try_from_path(&temporary).map_err(fault("name", &temporary))?;
-            temporaries.ended(&file.dir, &temporary);
-            match temporary.persist_noclobber(&target) {
-                Ok(()) => sync_dir(&file.dir),
-                // Someone was faster; equal bytes are what we wanted.
-                Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => holds(&target, &file.bytes).map(|_| ()),
-                Err(lost) => Err(fault("name", &target)(lost.error)),
-            }
+    /// Puts `bytes` at `path` in one step, in the place of what stands there, for everybody to read: no file of the
+    /// exchange, which is never replaced.
+    ///
+    /// # Errors
+    /// `Io` when the machine fails.
+    pub async fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), FileFault> {
+        let (path, bytes) = (path.to_owned(), bytes.to_vec());
+        self.blocking(move || {
+            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let mode = fs::Permissions::from_mode(PUBLIC_FILE_MODE);
+            let temporary =
+                tempfile::Builder::new().prefix(".").suffix(TEMPORARY_ENDING).permissions(mode).tempfile_in(dir);
+            let mut temporary = temporary.map_err(fault("write in", dir))?;
+            temporary.write_all(&bytes).map_err(fault("write", &path))?;
+            temporary.persist(&path).map(drop).map_err(|lost| fault("replace", &path)(lost.error))
         })
         .await
     }
@@ -184,7 +207,7 @@ impl Files {
     /// `TooLarge`, `NotAFile`, or `Io`, also when it is not there (`FileFault::is_missing`).
     pub async fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FileFault> {
         let path = path.to_owned();
-        blocking(move || read_within(&path, limit)).await
+        self.blocking(move || read_within(&path, limit)).await
     }
 
     /// Reads a published file and compares it with its digest; none while there is no digest: it does not exist yet.
@@ -193,7 +216,7 @@ impl Files {
     /// `DigestLine` or `Digest` when the digest is malformed or another's, and all that `read` answers.
     pub async fn read_verified(&self, dir: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>, FileFault> {
         let (dir, name) = (dir.to_owned(), name.to_owned());
-        blocking(move || {
+        self.blocking(move || {
             let Some(expected) = read_digest(&dir, &name)? else { return Ok(None) };
             let path = dir.join(&name);
             let bytes = match read_within(&path, limit) {
@@ -213,7 +236,7 @@ impl Files {
     /// `DigestLine` when it is malformed or names another file; `Io` when the machine fails.
     pub async fn digest_of(&self, dir: &Path, name: &str) -> Result<Option<[u8; 32]>, FileFault> {
         let (dir, name) = (dir.to_owned(), name.to_owned());
-        blocking(move || read_digest(&dir, &name)).await
+        self.blocking(move || read_digest(&dir, &name)).await
     }
 
     /// Removes a published file, digest first, so that no reader sees a digest without its file. Answers whether
@@ -222,11 +245,11 @@ impl Files {
     /// # Errors
     /// `Io` when the machine fails; what is missing is no fault.
     pub async fn remove_published(&self, dir: &Path, name: &str) -> Result<bool, FileFault> {
-        let (dir, name) = (dir.to_owned(), name.to_owned());
-        blocking(move || {
+        let (dir, name, keeping) = (dir.to_owned(), name.to_owned(), self.keeping);
+        self.blocking(move || {
             let digest = remove(&dir.join(format!("{name}{DIGEST_ENDING}")))?;
             let file = remove(&dir.join(&name))?;
-            sync_dir(&dir)?;
+            sync_dir(&dir, keeping)?;
             Ok(digest || file)
         })
         .await
@@ -251,7 +274,7 @@ impl Files {
     /// `Io` when the folder cannot be read, also when it is not there.
     pub async fn list(&self, dir: &Path) -> Result<Vec<String>, FileFault> {
         let dir = dir.to_owned();
-        blocking(move || {
+        self.blocking(move || {
             let names = names(&dir)?;
             let published = |name: &&String| names.binary_search(&format!("{name}{DIGEST_ENDING}")).is_ok();
             Ok(names.iter().filter(published).cloned().collect())
@@ -259,13 +282,13 @@ impl Files {
         .await
     }
 
-    /// Names of all that is visible in a folder, published or not, sorted.
+    /// Names of all that stands in a folder, finished or not, sorted; what is hidden is left out.
     ///
     /// # Errors
     /// `Io` when the folder cannot be read, also when it is not there.
-    pub async fn visible(&self, dir: &Path) -> Result<Vec<String>, FileFault> {
+    pub async fn names(&self, dir: &Path) -> Result<Vec<String>, FileFault> {
         let dir = dir.to_owned();
-        blocking(move || names(&dir)).await
+        self.blocking(move || names(&dir)).await
     }
 
     /// Which of these names stand in a folder.
@@ -274,7 +297,7 @@ impl Files {
     /// `Io` when the folder cannot be asked, also when it is not there: an absent folder is not an empty one.
     pub async fn stand<const N: usize>(&self, dir: &Path, names: [String; N]) -> Result<[bool; N], FileFault> {
         let dir = dir.to_owned();
-        blocking(move || {
+        self.blocking(move || {
             let folder = fs::metadata(&dir).map_err(fault("list", &dir))?;
             if !folder.is_dir() {
                 return Err(fault("list", &dir)(ErrorKind::NotADirectory.into()));
@@ -295,7 +318,8 @@ impl Files {
     /// `Io` when the folder cannot be asked, also when it is not there.
     pub async fn changed_at(&self, dir: &Path) -> Result<SystemTime, FileFault> {
         let dir = dir.to_owned();
-        blocking(move || fs::metadata(&dir).and_then(|folder| folder.modified()).map_err(fault("list", &dir))).await
+        self.blocking(move || fs::metadata(&dir).and_then(|folder| folder.modified()).map_err(fault("list", &dir)))
+            .await
     }
 
     /// Makes a folder and what is missing above it, for us alone (0700). One that is there is left as it is.
@@ -303,14 +327,16 @@ impl Files {
     /// # Errors
     /// `Io` when the machine fails.
     pub async fn create_private_dir(&self, dir: &Path) -> Result<(), FileFault> {
-        let dir = dir.to_owned();
-        blocking(move || {
+        let (dir, keeping) = (dir.to_owned(), self.keeping);
+        self.blocking(move || {
             fs::DirBuilder::new()
                 .recursive(MISSING_PARENTS_TOO)
                 .mode(PRIVATE_DIR_MODE)
                 .create(&dir)
                 .map_err(fault("make", &dir))?;
-            dir.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync_dir)
+            dir.parent()
+                .filter(|parent| !parent.as_os_str().is_empty())
+                .map_or(Ok(()), |parent| sync_dir(parent, keeping))
         })
         .await
     }
@@ -321,7 +347,7 @@ impl Files {
     /// `Io` when the machine fails.
     pub async fn purge(&self, dir: &Path) -> Result<(), FileFault> {
         let dir = dir.to_owned();
-        blocking(move || match fs::remove_dir_all(&dir) {
+        self.blocking(move || match fs::remove_dir_all(&dir) {
             Err(gone) if gone.kind() == ErrorKind::NotFound => Ok(()),
             done => done.map_err(fault("purge", &dir)),
         })
@@ -349,6 +375,7 @@ struct Publication {
     dir: PathBuf,
     name: String,
     bytes: Vec<u8>,
+    keeping: Keeping,
 }
 
 /// Writes it under a temporary name, unless it has its own already.
@@ -356,18 +383,41 @@ fn write_unless_there(file: &Publication, temporaries: &Temporaries) -> Result<O
     if holds(&file.dir.join(&file.name), &file.bytes)? {
         return Ok(None);
     }
-    let temporary = write_temporary(&file.dir, &file.name, &file.bytes)?;
+    let temporary = write_temporary(file)?;
     temporaries.begun(&file.dir, &temporary);
     Ok(Some(temporary))
 }
 
-/// Runs what blocks beside the runtime's own threads.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, FileFault> + Send + 'static,
-) -> Result<T, FileFault> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(broken) => Err(fault("work on", Path::new("the files"))(io::Error::other(broken))),
+impl Files {
+    /// Gives what was written its name, for good.
+    async fn give_name(&self, file: &Arc<Publication>, temporary: PathBuf) -> Result<(), FileFault> {
+        let (file, temporaries) = (Arc::clone(file), self.temporaries.clone());
+        self.blocking(move || {
+            let target = file.dir.join(&file.name);
+            let temporary = TempPath::try_from_path(&temporary).map_err(fault("name", &temporary))?;
+            temporaries.ended(&file.dir, &temporary);
+            match temporary.persist_noclobber(&target) {
+                Ok(()) => sync_dir(&file.dir, file.keeping),
+                // Someone was faster; equal bytes are what we wanted.
+                Err(lost) if lost.error.kind() == ErrorKind::AlreadyExists => holds(&target, &file.bytes).map(|_| ()),
+                Err(lost) => Err(fault("name", &target)(lost.error)),
+            }
+        })
+        .await
+    }
+
+    /// Runs what blocks beside the runtime's own threads; a play has its thread to itself.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, FileFault> + Send + 'static,
+    ) -> Result<T, FileFault> {
+        match self.keeping {
+            Keeping::ForAPlay => work(),
+            Keeping::ForGood => match tokio::task::spawn_blocking(work).await {
+                Ok(done) => done,
+                Err(broken) => Err(fault("work on", Path::new("the files"))(io::Error::other(broken))),
+            },
+        }
     }
 }
 
@@ -434,13 +484,14 @@ pub fn parse_digest_line(line: &str, name: &str) -> Option<[u8; 32]> {
 
 /// Writes `bytes` under a temporary name, 0600, on disk before it answers. The name is not removed when the caller
 /// is dropped: a crash would not have removed it either.
-fn write_temporary(dir: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf, FileFault> {
+fn write_temporary(file: &Publication) -> Result<PathBuf, FileFault> {
+    let Publication { dir, name, bytes, keeping } = file;
     let mut temporary = tempfile::Builder::new()
         .prefix(&temporary_prefix(name))
         .suffix(TEMPORARY_ENDING)
         .tempfile_in(dir)
         .map_err(fault("write into", dir))?;
-    let written = temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all());
+    let written = temporary.write_all(bytes).and_then(|()| sync(temporary.as_file(), *keeping));
     written.map_err(fault("write", temporary.path()))?;
     let (_, path) = temporary.keep().map_err(|lost| fault("write into", dir)(lost.error))?;
     Ok(path)
@@ -469,8 +520,16 @@ fn remove(path: &Path) -> Result<bool, FileFault> {
     }
 }
 
-fn sync_dir(dir: &Path) -> Result<(), FileFault> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(fault("sync", dir))
+fn sync_dir(dir: &Path, keeping: Keeping) -> Result<(), FileFault> {
+    File::open(dir).and_then(|dir| sync(&dir, keeping)).map_err(fault("sync", dir))
+}
+
+/// Waits until a file, or a folder's names, are on disk, where they must be.
+fn sync(file: &File, keeping: Keeping) -> io::Result<()> {
+    match keeping {
+        Keeping::ForGood => file.sync_all(),
+        Keeping::ForAPlay => Ok(()),
+    }
 }
 
 /// Visible names of a folder, sorted.

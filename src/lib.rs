@@ -28,10 +28,10 @@
 //! | 0 words | [`domain`] | values of the field, right by construction |
 //! | 1 decide | [`guard`] [`nights`] [`check`], and the handles [`clock`] [`crash`] | plain functions: facts and an instant in, a verdict out |
 //! | 2 plan, bytes | [`plan`] [`codec`] [`files`] | what to send; values to bytes and back; atomic files |
-//! | 3 hands | [`store`] [`transport`] `mail` [`sandbox`] | each speaks to one outside thing |
+//! | 3 hands | [`store`] [`transport`] [`mail`] [`sandbox`] | each speaks to one outside thing |
 //! | 4 steps | [`run`] | one file a step: hands in the service of decisions |
 //! | 5 the hand | [`window`] | what a person asks of the guard |
-//! | 6 drivers | `daemon` `status` [`replay`] [`config`] | who calls the steps, with whose clock |
+//! | 6 drivers | [`daemon`] [`status`] [`replay`] [`config`] | who calls the steps, with whose clock |
 //! | 7 face | [`cli`] | arguments, one call, output, exit code |
 //!
 //! One noun in every folder: to follow the demands, open `demands.rs` in `store`, `check`, `plan`, `codec` and `run`.
@@ -45,6 +45,7 @@
 //! - A run owns its school by a lease whose epoch each of its writes checks.
 //! - No network and no file inside a transaction.
 //! - Absence is no instruction: an empty feed, a missing file, a silent family delete, unlock and accept nothing.
+//! - SIECLE's own exports (the roster) are looked at and never obeyed: they change no demand and lock nothing.
 //! - No name, INE, address, choice or reason in a log, an error, a metric or a file's name.
 //!
 //! # What is absent, on purpose
@@ -95,6 +96,8 @@ pub mod files;
 pub mod store;
 // Far sides.
 pub mod transport;
+// The school.
+pub mod mail;
 // Their stand-ins.
 pub mod sandbox;
 
@@ -105,6 +108,9 @@ pub mod run;
 pub mod window;
 
 // Layer 6: drivers.
+pub mod daemon;
+pub mod status;
+// The other hand on the clock.
 pub mod replay;
 // Wiring's input.
 pub mod config;

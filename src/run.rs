@@ -6,24 +6,35 @@
 pub mod abreast;
 pub mod anomalies;
 pub mod approve;
+pub mod bell;
 pub mod context;
 pub mod demands;
+pub mod details;
+pub mod doctor;
 pub mod enforce;
 pub mod facts;
 pub mod feed;
 pub mod import;
+pub mod live;
 pub mod lots;
+pub mod metrics;
 pub mod next;
 pub mod night;
 pub mod orders;
 pub mod outcome;
 pub mod preview;
+pub mod purge;
 pub mod receipts;
 pub mod reference;
+pub mod report;
 pub mod reread;
 pub mod responses;
+pub mod roster;
+pub mod rounds;
 pub mod status;
 pub mod step;
+pub mod told;
+pub mod turn;
 
 use crate::crash::Point;
 use crate::domain::{
@@ -34,66 +45,92 @@ use crate::domain::{
 use crate::guard::{FarSide, State};
 use crate::nights::Due;
 use crate::run::{
-    abreast::Turn,
+    bell::Bell,
     context::{Context, Served},
     demands::Wish,
     outcome::{Done, Step, Summary},
-    responses::Held,
+    responses::{Carry, Held},
+    rounds::{Ended, Rounds},
     step::StepError,
 };
 use crate::store::{
-    anomalies as raised, campaigns,
+    Tx, anomalies as raised, campaigns,
     lease::{self, Lease},
     ledger, responses as held,
 };
-use std::{collections::BTreeSet, sync::Arc};
-use tracing::{Instrument, error, info, info_span};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tracing::{error, info};
+
+/// A new id that the log puts on every line of a run.
+pub fn id() -> String {
+    format!("{:08x}", rand::random::<u32>())
+}
+
+/// How often the guard's part is done beside a run that lasts.
+const GUARD_AGAIN: Duration = Duration::from_secs(60);
 
 /// One tick of the schools named, or of all: whatever is due, several schools at once.
 ///
 /// One bad school costs the others nothing: its error is its own outcome.
 pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> Summary {
-    let mut summary = Summary::default();
-    let schools = match in_order(ctx, only, now).await {
-        Ok(schools) => schools,
-        Err(fault) => {
-            error!("The order of the schools is not known, they are taken by name: {fault}");
-            wanted(ctx, only).cloned().collect()
-        }
-    };
-    if ctx.settings.schools_at_once <= 1 {
-        for served in &schools {
-            summary.schools.insert(served.school.key, school_tick(ctx, served, Turn::alone(), now).await);
-        }
-        return summary;
+    if 1 < ctx.settings.schools_at_once {
+        return tick_seen(ctx, only, &Bell::default(), &mut |_, _| ()).await;
     }
-    let done = abreast::each(ctx.settings.schools_at_once, schools, |served, turn| {
-        let ctx = ctx.clone();
-        let span = info_span!("school", school.uai = %served.school.key.uai);
-        async move { (served.school.key, school_tick(&ctx, &served, turn, now).await) }.instrument(span)
-    });
-    summary.schools.extend(done.await);
+    let mut summary = Summary::default();
+    for served in rounds::in_order(ctx, only, now).await {
+        summary.schools.insert(served.school.key, school_tick(ctx, &served, now).await);
+    }
     summary
 }
 
-fn wanted<'a>(ctx: &'a Context, only: &'a BTreeSet<SchoolKey>) -> impl Iterator<Item = &'a Served> {
-    ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key))
-}
-
-/// Whose first council is the next comes first; those without one come last.
-async fn in_order(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> Result<Vec<Served>, StepError> {
-    let councils = campaigns::next_councils(&mut ctx.store.read().await?, now).await?;
-    let mut schools: Vec<Served> = wanted(ctx, only).cloned().collect();
-    schools.sort_by_key(|served| {
-        let council = councils.get(&served.school.key);
-        (council.is_none(), council.copied(), served.school.key)
-    });
-    Ok(schools)
+/// The same by the context's clock, with a bell for nights; `seen` is told how many schools are done, of how many. While
+/// it lasts the guard's part is done again each minute: no timer begins a second run beside this one.
+pub async fn tick_seen(
+    ctx: &Context,
+    only: &BTreeSet<SchoolKey>,
+    bell: &Bell,
+    seen: &mut (dyn FnMut(usize, usize) + Send),
+) -> Summary {
+    let mut rounds = Rounds::new(rounds::turn);
+    rounds.begin(ctx, rounds::in_order(ctx, only, ctx.clock.now()).await, bell.clone());
+    let all = rounds.in_hand().len();
+    let mut summary = Summary::default();
+    let mut again = Box::pin(ctx.clock.wait(GUARD_AGAIN));
+    loop {
+        let ended = tokio::select! {
+            ended = rounds.next() => ended,
+            // A simulated clock stands still inside a run.
+            () = &mut again, if ctx.clock.is_machine() => {
+                rounds.guard(ctx, only);
+                again.set(ctx.clock.wait(GUARD_AGAIN));
+                continue;
+            }
+        };
+        let Some(Ended { school, done, .. }) = ended else { return summary };
+        summary.schools.entry(school).or_default().add(done);
+        let left = rounds.in_hand().len();
+        seen(all - left, all);
+    }
 }
 
 /// One tick of one school; an error becomes a failure of its outcome, logged once here.
-pub async fn school_tick(ctx: &Context, served: &Served, mut turn: Turn, now: Timestamp) -> Done {
-    settled(ctx, served, try_tick(ctx, served, &mut turn, now)).await
+pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
+    let done = settled(ctx, served, try_tick(ctx, served, now)).await;
+    report::hand_over(ctx, served, now).await;
+    done
+}
+
+/// The guard's part of a tick of one school: reads the feed and enforces, where that is watched.
+pub async fn guard_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
+    let made = async {
+        let mut done = Done::default();
+        let watched = is_watched(ctx, &mut ctx.store.read().await?, served, now).await?;
+        if watched {
+            read_and_enforce(ctx, served, now, &mut done).await?;
+        }
+        Ok(done)
+    };
+    settled(ctx, served, made).await
 }
 
 /// One whole run of one school, now, by hand; counted as tonight's night only when that is due.
@@ -102,7 +139,9 @@ pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<Ca
         let due = night::due_by_hand(ctx, served, now).await?;
         whole(ctx, served, Order { due, wish, only, far: None }, now).await
     };
-    settled(ctx, served, made).await
+    let done = settled(ctx, served, made).await;
+    report::hand_over(ctx, served, now).await;
+    done
 }
 
 /// What a run did, with the anomalies that were raised meanwhile, by whichever step.
@@ -115,7 +154,7 @@ async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Resu
         Ok::<_, StepError>(done)
     };
     made.await.unwrap_or_else(|fault| {
-        error!(school.uai = %served.school.key.uai, "The run of {} stopped: {fault}", served.school.key.uai);
+        error!(name: "run.stopped", { school.uai = %served.school.key.uai }, "The run of {} stopped: {fault}", served.school.key.uai);
         let mut done = Done { damaged: fault.is_damage(), ..Done::default() };
         done.fail(Step::Feed, fault.to_string());
         done
@@ -135,22 +174,27 @@ struct Order {
     far: Option<FarSide>,
 }
 
-async fn try_tick(ctx: &Context, served: &Served, turn: &mut Turn, now: Timestamp) -> Result<Done, StepError> {
-    let due = night::due(ctx, served, now).await?;
+async fn try_tick(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done, StepError> {
     let mut done = Done::default();
-    if due.is_none() && !is_watched(ctx, served, now).await? {
+    let mut tx = ctx.store.read().await?;
+    let due = night::due(ctx, &mut tx, served, now).await?;
+    if due.is_none() && !is_watched(ctx, &mut tx, served, now).await? {
         return Ok(done);
     }
+    drop(tx);
     let order = |due, far| Order { due, wish: Wish::Changed, only: None, far };
     if due.is_some() {
-        leased(ctx, served, order(due, None), turn, now, &mut done).await?;
+        leased(ctx, served, order(due, None), now, &mut done).await?;
         return Ok(done);
     }
     let far = Box::pin(read_and_enforce(ctx, served, now, &mut done)).await?;
     // A closing that was read just now may ask for one more run at once.
-    let due = night::due(ctx, served, now).await?;
+    let due = match done.events {
+        0 => None,
+        _ => night::due(ctx, &mut ctx.store.read().await?, served, now).await?,
+    };
     if due.is_some() {
-        leased(ctx, served, order(due, Some(far)), turn, now, &mut done).await?;
+        leased(ctx, served, order(due, Some(far)), now, &mut done).await?;
     } else if something_waits(ctx, served.school.key).await? {
         done.add(between_nights(ctx, served, far, now).await?);
     }
@@ -162,14 +206,14 @@ pub fn watched_from(calendar: &Calendar) -> Timestamp {
     calendar.opens.plus_s(-DAY_S)
 }
 
-/// Between nights only schools with a campaign that is open, about to open, or closed and not ended are looked at.
-async fn is_watched(ctx: &Context, served: &Served, now: Timestamp) -> Result<bool, StepError> {
-    let mut tx = ctx.store.read().await?;
-    for key in campaigns::keys(&mut tx, served.school.key).await? {
-        let (facts, _) = facts::of(ctx, &mut tx, key, FarSide { reachable: true, clock_skew_ms: None }).await?;
+/// Between nights only schools with a campaign that is open, about to open, or closed and not ended are looked at; of one that
+/// has ended, what a person did before its end must have been read first (to be proved, 1).
+async fn is_watched(ctx: &Context, tx: &mut Tx, served: &Served, now: Timestamp) -> Result<bool, StepError> {
+    for key in campaigns::keys(tx, served.school.key).await? {
+        let (facts, _) = facts::of(ctx, tx, key, FarSide { reachable: true, clock_skew_ms: None }).await?;
         let watched = match facts.state(now) {
             State::Planned => facts.calendar().is_some_and(|calendar| watched_from(calendar) <= now),
-            State::Ended => false,
+            State::Ended => !night::is_over(tx, served, facts.calendar()).await?,
             State::Open
             | State::Closed
             | State::CouncilsReady
@@ -195,15 +239,19 @@ pub async fn read_and_enforce(
     done: &mut Done,
 ) -> Result<FarSide, StepError> {
     let key = served.school.key;
+    let began = ctx.clock.now();
     let gone = orders::gone(ctx, served, now, done).await?;
     let read = feed::read(ctx, served, now).await?;
     let far = facts::far_side(served, read.failures.is_empty());
     done.add(read);
+    let over = ctx.clock.now();
+    done.took(Step::Feed, began, over);
     if far.reachable {
         orders::settle(ctx, key, &gone, now).await?;
     }
     enforce::enforce(ctx, served, far, now).await?;
     give(ctx, served, now, done).await?;
+    done.took(Step::Orders, over, ctx.clock.now());
     Ok(far)
 }
 
@@ -235,7 +283,7 @@ async fn something_waits(ctx: &Context, school: SchoolKey) -> Result<bool, StepE
         return Ok(true);
     }
     for key in campaigns::keys(&mut tx, school).await? {
-        if !held::to_carry(&mut tx, key).await?.is_empty() {
+        if held::carried_soon(&mut tx, key).await? {
             return Ok(true);
         }
     }
@@ -252,7 +300,7 @@ async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Times
     };
     receipts::settle(ctx, served, &lease, now, &mut done).await?;
     responses::take_up(ctx, &lease, Held::WaitsForClosing, far, now, &mut done).await?;
-    responses::carry(ctx, &lease, now).await?;
+    responses::carry(ctx, &lease, Carry::Soon, now).await?;
     give(ctx, served, now, &mut done).await?;
     release(ctx, &lease).await?;
     Ok(done)
@@ -261,7 +309,7 @@ async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Times
 /// One whole run.
 async fn whole(ctx: &Context, served: &Served, order: Order, now: Timestamp) -> Result<Done, StepError> {
     let mut done = Done::default();
-    leased(ctx, served, order, &mut Turn::alone(), now, &mut done).await?;
+    leased(ctx, served, order, now, &mut done).await?;
     Ok(done)
 }
 
@@ -271,7 +319,6 @@ async fn leased(
     ctx: &Context,
     served: &Served,
     order: Order,
-    turn: &mut Turn,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
@@ -299,14 +346,17 @@ async fn leased(
     };
     Box::pin(steps(ctx, served, &lease, order, far, now, done)).await?;
     if !done.lots.is_empty() {
-        turn.end();
+        turn::end();
         Box::pin(receipts::wait(ctx, served, &lease, now, done)).await?;
     }
     night::end(ctx, &lease, order.due, done, now).await?;
+    if order.due.is_some() {
+        purge::expire_logged(ctx, school, now).await;
+    }
     drop(beat);
     release(ctx, &lease).await?;
     let outcome = done.outcome();
-    info!(school.uai = %school.uai, outcome = outcome.as_str(), "Ran {school}: {}", outcome.as_str());
+    info!(name: "run.ended", { school.uai = %school.uai, outcome = outcome.as_str() }, "Ran {school}: {}", outcome.as_str());
     Ok(())
 }
 
@@ -327,16 +377,24 @@ async fn steps(
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
+    let began = ctx.clock.now();
     receipts::settle(ctx, served, lease, now, done).await?;
+    let settled = ctx.clock.now();
+    done.took(Step::Receipts, began, settled);
     // What was held comes first: it would block what is new.
     responses::take_up(ctx, lease, Held::Everything, far, now, done).await?;
     responses::fetch(ctx, served, lease, far, now, done).await?;
-    responses::carry(ctx, lease, now).await?;
+    let fetched = ctx.clock.now();
+    done.took(Step::Responses, settled, fetched);
+    responses::carry(ctx, lease, Carry::Everything, now).await?;
     give(ctx, served, now, done).await?;
+    let given = ctx.clock.now();
+    done.took(Step::Orders, fetched, given);
     for key in night::campaigns_by_urgency(ctx, served.school.key, far).await? {
         if order.only.is_none_or(|only| only == key) {
             done.add(demands::send(ctx, served, lease, key, order.wish, now).await?);
         }
     }
+    done.took(Step::Demands, given, ctx.clock.now());
     Ok(())
 }

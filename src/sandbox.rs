@@ -3,11 +3,13 @@
 
 pub mod councils;
 pub mod desk;
+pub mod exports;
 pub mod faults;
 pub mod feed;
 pub mod folders;
 pub mod http;
 pub mod orders;
+pub mod pages;
 pub mod rules;
 pub mod siecle;
 pub mod teleservice;

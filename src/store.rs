@@ -6,6 +6,7 @@
 
 pub mod anomalies;
 pub mod campaigns;
+pub mod counts;
 pub mod db;
 pub mod demands;
 pub mod feed;
@@ -17,14 +18,17 @@ pub mod ledger;
 pub mod nights;
 mod open;
 pub mod orders;
+pub mod outbox;
 pub mod pupils;
 pub mod purge;
 pub mod responses;
+pub mod roster;
 pub mod scratch;
 pub mod secrets;
 #[cfg(test)]
 pub(crate) mod test_support;
 pub(crate) mod texts;
+pub mod upkeep;
 pub mod value;
 
 pub use crate::store::db::Tx;
@@ -33,17 +37,23 @@ use crate::crash::Crash;
 use crate::domain::school::SchoolKey;
 use crate::store::db::{Access, Engine};
 use crate::store::lease::Holding;
+use sqlx::migrate::MigrateError;
 use std::{path::PathBuf, sync::Arc};
 
 /// The machine failed. What the guard refuses and what is wrong in a row are values, not errors.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The engine answered with an error.
-    #[error("the database cannot be used: {0}")]
+    #[error("the database cannot be used: {}", in_plain_words(.0))]
     Database(#[from] sqlx::Error),
     /// The tables could not be brought to today's shape.
     #[error("the database's tables cannot be brought up to date: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    Migration(#[source] MigrateError),
+    /// The tables have a later version's shape.
+    #[error(
+        "a newer navette made this database (migration {0}): install that version again, or restore the backup made before it"
+    )]
+    Newer(i64),
     /// The folder or file of an SQLite database.
     #[error("the database file {path} cannot be prepared: {source}")]
     File {
@@ -86,15 +96,25 @@ pub enum StoreError {
     Elsewhere(&'static str),
 }
 
+impl From<MigrateError> for StoreError {
+    fn from(fault: MigrateError) -> Self {
+        match fault {
+            MigrateError::VersionMissing(version) => Self::Newer(version),
+            fault => Self::Migration(fault),
+        }
+    }
+}
+
 impl StoreError {
     /// Whether the database itself is damaged: waiting does not mend it.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Damaged(_) => true,
             Self::Database(fault) => is_corrupt(fault),
-            Self::Migration(sqlx::migrate::MigrateError::Execute(fault)) => is_corrupt(fault),
+            Self::Migration(MigrateError::Execute(fault)) => is_corrupt(fault),
             Self::Together(fault) => fault.is_damage(),
             Self::Migration(_)
+            | Self::Newer(_)
             | Self::File { .. }
             | Self::Url
             | Self::Stopped
@@ -107,14 +127,39 @@ impl StoreError {
     }
 }
 
-/// SQLite says `CORRUPT` or `NOTADB`; the upper bits of its codes only tell where it noticed.
+/// SQLite's primary result codes that an operator can do something about.
+mod sqlite {
+    pub const BUSY: i64 = 5;
+    pub const READ_ONLY: i64 = 8;
+    pub const IO: i64 = 10;
+    pub const CORRUPT: i64 = 11;
+    pub const FULL: i64 = 13;
+    pub const CANNOT_OPEN: i64 = 14;
+    pub const NOT_A_DATABASE: i64 = 26;
+}
+
+/// SQLite says `CORRUPT` or `NOTADB`.
 fn is_corrupt(fault: &sqlx::Error) -> bool {
-    const CORRUPT: [i64; 2] = [11, 26];
+    matches!(primary_code(fault), Some(sqlite::CORRUPT | sqlite::NOT_A_DATABASE))
+}
+
+/// The result code of SQLite; the upper bits of its codes only tell where it noticed.
+fn primary_code(fault: &sqlx::Error) -> Option<i64> {
     const PRIMARY: i64 = 0xff;
-    let sqlx::Error::Database(fault) = fault else { return false };
-    let sqlite = fault.try_downcast_ref::<sqlx::sqlite::SqliteError>();
-    let code = sqlite.and_then(|_| fault.code()).and_then(|code| code.parse::<i64>().ok());
-    code.is_some_and(|code| CORRUPT.contains(&(code & PRIMARY)))
+    let sqlx::Error::Database(fault) = fault else { return None };
+    fault.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
+    Some(fault.code()?.parse::<i64>().ok()? & PRIMARY)
+}
+
+/// What went wrong, and what to look at where that is known.
+fn in_plain_words(fault: &sqlx::Error) -> String {
+    let todo = match primary_code(fault) {
+        Some(sqlite::BUSY) => "another program holds it for longer than is waited for; try again once it is done",
+        Some(sqlite::FULL | sqlite::IO) => "its disk is full or fails; `navette doctor` tells, and nothing is lost",
+        Some(sqlite::READ_ONLY | sqlite::CANNOT_OPEN) => "this user may not write its file or its folder",
+        Some(_) | None => return fault.to_string(),
+    };
+    format!("{todo} ({fault})")
 }
 
 /// The database. Cheap to clone.
@@ -154,6 +199,10 @@ impl Store {
     /// Begins a transaction that claims rows, by their locks alone.
     pub(crate) async fn claim(&self) -> Result<Tx, StoreError> {
         Tx::begin(&self.engine, Access::Claim, self.crash.clone()).await
+    }
+
+    pub(crate) const fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     pub(crate) const fn holding(&self) -> &Holding {

@@ -2,9 +2,11 @@
 //! `plan::delivery`. What an answer means is the plan's to say, what bytes mean the codec's.
 
 mod body;
+pub mod certificate;
 pub mod directory;
 mod feed;
 pub mod http;
+pub mod ping;
 pub mod siecle;
 pub mod teleservice;
 

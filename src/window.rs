@@ -5,7 +5,7 @@ use crate::crash::Point;
 use crate::domain::{campaign::CampaignKey, order::Motive, school::SchoolKey, time::Timestamp};
 use crate::guard::{
     self, CalendarChange, Close, Derogation, Facts, FarSide, LoadCalendar, Open, Refusal, RefusalCode, Reopen, Verdict,
-    WindowAction, verdict::Why,
+    WindowAction, verdict::Why, window::How,
 };
 use crate::nights;
 use crate::run::{
@@ -58,6 +58,9 @@ pub async fn ask(
     now: Timestamp,
 ) -> Result<Answer, StepError> {
     let far = look(ctx, served, now).await?;
+    if hand != Hand::Close {
+        undo_drift(ctx, served, key, far, now).await?;
+    }
     let mut tx = ctx.store.write_for(key.school).await?;
     let (known, _) = facts::of(ctx, &mut tx, key, far).await?;
     let known = known.fetching_at(nights::next_slot(served.school.zone, ctx.settings.slot, now));
@@ -74,6 +77,23 @@ pub async fn ask(
     let mut done = Done::default();
     run::give(ctx, served, now, &mut done).await?;
     Ok(done.failures.into_iter().next().map_or(Answer::Done, |failure| Answer::Failed(failure.why)))
+}
+
+/// Closes what a person opened without leave, as the next tick would: "it is open already" would be an answer for a
+/// minute, and the hand's opening would stand on an opening that the guard refused.
+async fn undo_drift(
+    ctx: &Context,
+    served: &Served,
+    key: CampaignKey,
+    far: FarSide,
+    now: Timestamp,
+) -> Result<(), StepError> {
+    let (known, _) = facts::of(ctx, &mut ctx.store.read().await?, key, far).await?;
+    if known.how() == Some(How::Refused) {
+        enforce::one(ctx, key, far, now).await?;
+        run::give(ctx, served, now, &mut Done::default()).await?;
+    }
+    Ok(())
 }
 
 /// Intends the order that a permit allows; an answer when there is none to intend.
@@ -169,10 +189,9 @@ pub async fn load_all(
         schools.entry(key.school).or_default().push((key, change));
     }
     let served = schools.into_iter().filter_map(|(key, changes)| Some((ctx.schools.get(&key)?.clone(), changes)));
-    let loaded = abreast::each(ctx.settings.schools_at_once, served, |(served, changes), turn| {
+    let loaded = abreast::each(ctx.settings.schools_at_once, served, |(served, changes)| {
         let (ctx, derogation) = (ctx.clone(), derogation.clone());
         async move {
-            let _turn = turn;
             let mut loaded = Vec::new();
             for (key, change) in changes {
                 loaded.push((key, load(&ctx, &served, key, change, derogation.clone(), now).await));

@@ -283,7 +283,7 @@ fn put_demand(
     let late = context.deadlines.get(&(raw.level, phase)).is_some_and(|deadline| *deadline < event.at);
     // R18: exported all the same, and flagged.
     let tardive = late.then(|| found.anomaly(Code::Tardive, format!("version {}", raw.version)));
-    let misfit = misfit(context.nomenclature, &choices);
+    let misfit = misfit(context.nomenclature, &choices, event.at);
     let mef = misfit.map(|code| found.anomaly(Code::Mef, format!("version {}, code {code}", raw.version)));
     let state = found.state.phases.entry(phase).or_default();
     state.owner.get_or_insert(raw.representative);
@@ -353,7 +353,7 @@ fn pupil_of(kind: &EventKind) -> Option<PupilId> {
 #[cfg(test)]
 mod tests {
     use super::{Change, Context, Lock, PupilState, apply, pupils};
-    use crate::check::nomenclature::Nomenclature;
+    use crate::check::nomenclature::{Class, Mef, Nomenclature};
     use crate::domain::{
         anomaly::Subject,
         campaign::Phase,
@@ -454,7 +454,8 @@ mod tests {
         let deadline = Timestamp::from_epoch_ms(DEADLINE * 1_000);
         let deadlines = BTreeMap::from([((Level::Troisieme, Definitive), deadline)]);
         let code = MefCode::parse("2470000001").unwrap();
-        let nomenclature = Nomenclature::new([(code, Some(Track::SecondePro))]);
+        let formation = Mef { class: Some(Class::Track(Track::SecondePro)), closes: None };
+        let nomenclature = Nomenclature::new([(code, formation)]);
         let context = Context { deadlines: &deadlines, carried: &carried, nomenclature: Some(&nomenclature), now: NOW };
         events.iter().flat_map(|event| apply(states, event, &context)).collect()
     }

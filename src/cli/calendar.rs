@@ -81,8 +81,11 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     }
 }
 
-/// The configuration, where there is one: a calendar can be checked on any machine.
-fn options(global: &Global) -> anyhow::Result<Option<Options>> {
+/// The configuration, where there is one: a file can be checked on any machine.
+///
+/// # Errors
+/// `ConfigFaults`, which ends the program with 2.
+pub fn options(global: &Global) -> anyhow::Result<Option<Options>> {
     match config::load(&global.config) {
         Ok(options) => Ok(Some(options)),
         Err(_) if global.config == Path::new(DEFAULT_CONFIG) && !global.config.exists() => Ok(None),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::{
     fs::File,
-    io::{self, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Seek, Write},
     path::{Path, PathBuf},
 };
 
@@ -58,18 +58,30 @@ fn check(path: &Path, printer: &mut Printer<impl Write>) -> io::Result<()> {
         return Err(io::Error::from(io::ErrorKind::IsADirectory));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let mut input = BufReader::new(Hashing { inner: file, hash: Sha256::new() });
+    let mut input = BufReader::new(file);
     codec::check::check(&name, &mut input, &mut |fault| printer.fault(path, &fault));
-    if let Some(said) = digest_beside(path, &name)? {
-        // The rest of a file that could not be read to its end counts as well.
-        io::copy(&mut input, &mut io::sink())?;
-        let found: Sha256Digest = input.into_inner().hash.finalize().into();
-        if said != Some(found) {
-            let message = "the file is not the one of its .sha256: fetch both again, whole";
-            printer.fault(path, &Fault::new(0, "EMPREINTE", message));
-        }
+    if let Some(said) = digest_beside(path, &name)?
+        && said != Some(digest_of(input)?)
+    {
+        let message = "the file is not the one of its .sha256: fetch both again, whole";
+        printer.fault(path, &Fault::new(0, "EMPREINTE", message));
     }
     Ok(())
+}
+
+/// The digest of a whole file, wherever its reader stands.
+fn digest_of(mut input: BufReader<File>) -> io::Result<Sha256Digest> {
+    input.rewind()?;
+    let mut hash = Sha256::new();
+    loop {
+        let read = input.fill_buf()?;
+        if read.is_empty() {
+            return Ok(hash.finalize().into());
+        }
+        hash.update(read);
+        let length = read.len();
+        input.consume(length);
+    }
 }
 
 /// The digest that stands beside a file: none, one that cannot be read as such, or the digest.
@@ -85,20 +97,6 @@ fn digest_beside(path: &Path, name: &str) -> io::Result<Option<Option<Sha256Dige
         },
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(fault) => Err(fault),
-    }
-}
-
-/// A reader that hashes what passes.
-struct Hashing<R> {
-    inner: R,
-    hash: Sha256,
-}
-
-impl<R: Read> Read for Hashing<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.hash.update(buffer.get(..length).unwrap_or_default());
-        Ok(length)
     }
 }
 

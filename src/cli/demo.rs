@@ -1,8 +1,8 @@
 //! `navette demo`: the main job with nothing installed and nothing configured.
 
 use crate::cli::{
-    Global,
     exit::Exit,
+    logging,
     output::{complain, print},
     parsers,
 };
@@ -32,8 +32,8 @@ pub struct Args {
 ///
 /// # Errors
 /// When it does not come to its end.
-pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
-    let _span = global.start();
+pub async fn execute(args: Args) -> anyhow::Result<Exit> {
+    let _span = logging::start_of_play();
     let scenario = demo::scenario(args.format).map_err(said).context("the built-in scenario")?;
     let timeline = Timeline::of(&scenario);
     print(&format!("{}\n\n", scenario.name))?;
@@ -53,10 +53,12 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
         Some(keep) => keep,
         None => tempfile::Builder::new().prefix("navette-demo-").tempdir()?.keep(),
     };
-    let keep = keep.join("files");
-    suite::copy(&files, &keep)?;
+    let (kept, base) = (keep.join("files"), keep.join("base-eleves"));
+    suite::copy(&files, &kept)?;
+    let said_of_base = demo::exports(&ended.stage, &base).await?;
     ended.stage.strike().await;
-    print(&format!("\n{} fichiers échangés, chacun avec son .sha256, dans {}\n", files.len() / 2, keep.display()))?;
+    print(&format!("\n{} fichiers échangés, chacun avec son .sha256, dans {}\n", files.len() / 2, kept.display()))?;
+    print(&format!("{}, dans {}\n", said_of_base.join("\n"), base.display()))?;
     if !ended.failures.is_empty() {
         ended.failures.iter().for_each(|failure| complain(failure));
         bail!("the demonstration did not end as it should");

@@ -1,6 +1,6 @@
 //! The exit codes, and which of several holds.
 
-use crate::cli::{ConfigFaults, later::Later};
+use crate::cli::ConfigFaults;
 
 use crate::run::step::StepError;
 
@@ -61,7 +61,7 @@ impl Exit {
 
     /// How an error ends the program: a passing failure unless it says otherwise.
     pub fn of_error(error: &anyhow::Error) -> Self {
-        if error.is::<ConfigFaults>() || error.is::<Later>() {
+        if error.is::<ConfigFaults>() {
             return Self::Usage;
         }
         if let Some(stop) = error.downcast_ref::<Stop>() {
@@ -69,7 +69,7 @@ impl Exit {
         }
         let in_step = error.downcast_ref::<StepError>().is_some_and(StepError::is_damage);
         match error.downcast_ref::<StoreError>() {
-            Some(StoreError::Url) => Self::Usage,
+            Some(StoreError::Url | StoreError::Elsewhere(_) | StoreError::Newer(_)) => Self::Usage,
             Some(fault) if fault.is_damage() => Self::Human,
             Some(_) | None if in_step => Self::Human,
             Some(_) | None => Self::TryAgain,
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!(Exit::of_error(&error), Exit::Human);
         let error = Err::<(), _>(StoreError::Damaged("a row is missing")).context("status").unwrap_err();
         assert_eq!(Exit::of_error(&error), Exit::Human);
-        let error = Err::<(), _>(Later::Backup).context("navette").unwrap_err();
+        let error = Err::<(), _>(StoreError::Elsewhere("use pg_dump")).context("navette").unwrap_err();
         assert_eq!(Exit::of_error(&error), Exit::Usage);
     }
 }

@@ -3,10 +3,12 @@
 use crate::cli::{
     Global,
     exit::Exit,
+    logging,
     output::{complain, print, print_json},
 };
 use crate::crash::Point;
 use crate::replay::{
+    abreast::{self, abreast},
     random::{self, Trial, shrink},
     report::{Report, to_json},
     scenario::Scenario,
@@ -15,7 +17,6 @@ use crate::replay::{
     write,
 };
 use std::{fs, path::PathBuf};
-use tokio::task::JoinSet;
 
 /// Arguments of `navette replay`.
 #[derive(Debug, clap::Args)]
@@ -54,7 +55,7 @@ pub struct Args {
 /// # Errors
 /// When a file cannot be written.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
-    let _span = global.start();
+    let _span = logging::start_of_play();
     if args.points {
         Point::ALL.iter().try_for_each(|point| print(&format!("{}\n", point.name())))?;
         return Ok(Exit::Done);
@@ -62,59 +63,47 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     if let Some(seeds) = args.random {
         return at_random(args.from, seeds).await;
     }
-    let scenarios = match read(&args.paths) {
-        Ok(scenarios) => scenarios,
-        Err(faults) => {
-            faults.iter().for_each(|fault| complain(&fault.to_string()));
-            return Ok(Exit::Usage);
-        }
-    };
+    // What cannot be read is said before the first is played, and costs the others nothing.
+    let (scenarios, faults) = read(&args.paths);
+    faults.iter().for_each(|fault| complain(&fault.to_string()));
     let Args { bless, keep, database, crash_everywhere, .. } = args;
     let wishes = Wishes { bless, keep, database, crash_everywhere };
     let mut reports: Vec<Report> = Vec::new();
     let mut exit = Exit::Done;
-    for (folder, scenario) in scenarios {
-        let verdict = suite::one(&folder, &scenario, &wishes).await?;
-        if !verdict.failures.is_empty() {
+    let told = |verdict: Verdict| {
+        if !verdict.report.ok {
             exit = Exit::TryAgain;
         }
         if !global.json {
             tell(&verdict)?;
         }
         reports.push(verdict.report);
-    }
+        anyhow::Ok(())
+    };
+    suite::all(scenarios, &wishes, told).await?;
     if global.json {
         print_json(&reports)?;
     }
     if let Some(path) = args.report {
         fs::write(path, to_json(&reports))?;
     }
-    Ok(exit)
+    Ok(if faults.is_empty() { exit } else { Exit::Usage })
 }
 
 /// Plays generated scenarios, several at once; those that fail are told by seed, each with the shortest that still fails.
 async fn at_random(from: u64, seeds: u64) -> anyhow::Result<Exit> {
-    let at_once = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut waiting = from..from.saturating_add(seeds);
-    let mut playing = JoinSet::new();
-    let mut failed = std::collections::BTreeMap::new();
-    loop {
-        while playing.len() < at_once {
-            let Some(seed) = waiting.next() else { break };
-            playing.spawn_blocking(move || (seed, alone(seed)));
+    let mut failed = Vec::new();
+    let told = |played: Option<(u64, Scenario, Trial)>| {
+        if let Some((seed, scenario, trial)) = played {
+            for finding in &trial.findings {
+                print(&format!("FAILED seed {seed}: {:?}: {}\n", finding.check, finding.sentence))?;
+            }
+            failed.push((seed, scenario, trial));
         }
-        let Some(played) = playing.join_next().await else { break };
-        let (seed, played) = played?;
-        if let Some((scenario, trial)) = played? {
-            failed.insert(seed, (scenario, trial));
-        }
-    }
-    for (seed, (_, trial)) in &failed {
-        for finding in &trial.findings {
-            print(&format!("FAILED seed {seed}: {:?}: {}\n", finding.check, finding.sentence))?;
-        }
-    }
-    for (seed, (scenario, trial)) in &failed {
+        anyhow::Ok(())
+    };
+    abreast(from..from.saturating_add(seeds), abreast::at_once(), of_seed, told).await?;
+    for (seed, scenario, trial) in &failed {
         print(&format!("\n# The shortest that fails as seed {seed} does.\n"))?;
         let shrunk = shrink::shrink(scenario.clone(), trial.clone()).await;
         for finding in &shrunk.trial.findings {
@@ -126,21 +115,15 @@ async fn at_random(from: u64, seeds: u64) -> anyhow::Result<Exit> {
     Ok(if failed.is_empty() { Exit::Done } else { Exit::TryAgain })
 }
 
-/// Plays one seed on a runtime of its own, on this thread: a database in memory answers faster than threads change.
-fn alone(seed: u64) -> anyhow::Result<Option<(Scenario, Trial)>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    Ok(runtime.block_on(of_seed(seed))?)
-}
-
 /// Plays the scenario of one seed; what came of it when it failed.
-async fn of_seed(seed: u64) -> Result<Option<(Scenario, Trial)>, StageFault> {
+async fn of_seed(seed: u64) -> Result<Option<(u64, Scenario, Trial)>, StageFault> {
     let Some(scenario) = random::scenario(seed) else { return Ok(None) };
     let trial = random::trial(&scenario).await?;
-    Ok((!trial.findings.is_empty()).then_some((scenario, trial)))
+    Ok((!trial.findings.is_empty()).then_some((seed, scenario, trial)))
 }
 
-/// Every scenario of the paths, read whole before the first is played.
-fn read(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Vec<Unreadable>> {
+/// Every scenario of the paths that can be read, and why others cannot.
+fn read(paths: &[PathBuf]) -> (Vec<(PathBuf, Scenario)>, Vec<Unreadable>) {
     let (mut scenarios, mut faults) = (Vec::new(), Vec::new());
     for path in paths {
         match suite::folders(path) {
@@ -155,11 +138,15 @@ fn read(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Vec<Unreadable>> 
             Err(fault) => faults.push(fault),
         }
     }
-    if faults.is_empty() { Ok(scenarios) } else { Err(faults) }
+    (scenarios, faults)
 }
 
 fn tell(verdict: &Verdict) -> std::io::Result<()> {
-    let word = if verdict.failures.is_empty() { "ok    " } else { "FAILED" };
+    let word = if verdict.report.ok { "ok    " } else { "FAILED" };
     print(&format!("{word} {} — {}\n", verdict.folder.display(), verdict.report.scenario))?;
-    verdict.failures.iter().try_for_each(|failure| print(&format!("       {}\n", failure.replace('\n', "\n       "))))
+    verdict
+        .report
+        .failures
+        .iter()
+        .try_for_each(|failure| print(&format!("       {}\n", failure.replace('\n', "\n       "))))
 }

@@ -4,13 +4,17 @@ use crate::cli::{
     Global,
     exit::{Exit, Stop},
     output::{print, print_json},
-    parsers, preview, summary,
-    wire::{Desk, has_database},
+    parsers, preview, progress, summary,
+    wire::{self, Desk, has_database},
 };
 
 use crate::domain::school::{SchoolKey, Uai};
 
-use crate::run;
+use crate::run::{
+    self,
+    bell::Bell,
+    metrics::{self, Process},
+};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -35,13 +39,29 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     }
     let desk = global.connect().await?;
     let only = wanted(&desk, &args.schools)?;
-    let summary = desk.span.around(run::tick(&desk.ctx, &only, desk.now())).await;
+    let bell = Bell::new(wire::pings(&desk.options)?.as_ref());
+    let bar = progress::bar("schools");
+    let work = async {
+        let mut seen = |done: usize, all: usize| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        };
+        let summary = run::tick_seen(&desk.ctx, &only, &bell, &mut seen).await;
+        bar.finish_and_clear();
+        if let Some(path) = desk.options.health.metrics_file.as_ref().filter(|_| summary.is_worth_saying()) {
+            metrics::publish(&desk.ctx, &Process::Run { exit_code: summary.exit_code() }, path).await;
+        }
+        summary
+    };
+    let summary = desk.span.around(work).await;
     desk.ctx.store.close().await;
     if global.json {
         print_json(&summary::json(&summary))?;
     } else {
         print(&summary::text(&summary))?;
     }
+    // Everything is done and said: only now may a ping be waited for.
+    desk.span.around(bell.silence()).await;
     Ok(Exit::of_code(summary.exit_code()))
 }
 

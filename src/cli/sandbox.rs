@@ -7,22 +7,27 @@ use crate::cli::{
 };
 
 use crate::clock::Clock;
-
+use crate::crash::Crash;
 use crate::domain::{
     lot::{Encoding, Format},
+    pupil::Pupil,
     school::SchoolYear,
     time::{Civil, Date, HOUR_S, TimeOfDay, Timestamp, Zone, day_before, slot_instant},
 };
 
+use crate::files::Files;
+use crate::replay::{document::Fault, tour};
 use crate::sandbox::{
+    Shared, exports,
     folders::{SiecleFolder, TeleserviceFolder},
-    http::serve_both,
+    http::serve_with,
+    pages::{self, Pages, letters::Letterhead},
     share,
     siecle::Siecle,
     teleservice::Teleservice,
-    world::{self, World},
+    world::{self, World, WorldSchool},
 };
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use chrono::{Datelike, Days};
 use std::{
     fmt::Write as _,
@@ -54,12 +59,15 @@ pub struct Args {
     /// Folder of the exchange, over directory
     #[arg(long, value_name = "DIR")]
     pub path: Option<PathBuf>,
-    /// Write navette.toml, schools.csv and calendrier.csv to this folder
+    /// Write navette.toml, schools.csv, calendrier.csv, and the schools' SIECLE exports in base-eleves/, to this folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Over directory: go on serving once all is written
     #[arg(long)]
     pub serve: bool,
+    /// Serve a guided tour instead: both stand-ins, navette between them, and a page whose buttons move the clock
+    #[arg(long, conflicts_with_all = ["schools", "pupils", "seed", "transport", "path", "serve"])]
+    pub tour: bool,
 }
 
 /// How the stand-ins are reached.
@@ -90,7 +98,24 @@ const CLOSING_HOUR: u32 = 18;
 /// When a folder or file cannot be written, or the address cannot be used.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let span = global.start();
-    span.around(serve(args)).await
+    span.around(async { if args.tour { tour(args).await } else { serve(args).await } }).await
+}
+
+/// Serves the guided tour until the program is told to stop.
+async fn tour(args: Args) -> anyhow::Result<Exit> {
+    let said = |faults: Vec<Fault>| anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
+    let scenario = tour::scenario().map_err(said).context("the built-in scenario")?;
+    let fresh = tempfile::Builder::new().prefix("navette-courriels-").tempdir()?;
+    let letters = letters_folder(args.out.as_deref(), &fresh)?;
+    let mut printed = Ok(());
+    let ready = |base: &str| printed = print(&format!("The guided tour begins at {base}/\n"));
+    let told_to_stop = async {
+        // Where signals cannot be listened to there is no way to stop but this.
+        while matches!(stopped(Duration::MAX).await, Ok(told) if !told) {}
+    };
+    tour::serve(&scenario, args.listen, letters, ready, told_to_stop).await?;
+    printed?;
+    Ok(Exit::Done)
 }
 
 async fn serve(args: Args) -> anyhow::Result<Exit> {
@@ -125,13 +150,16 @@ async fn serve(args: Args) -> anyhow::Result<Exit> {
             }
         }
         (Transport::Directory | Transport::Http, _) => {
-            let served = serve_both(&teleservice, &siecle, &clock, args.listen)
+            let fresh = tempfile::Builder::new().prefix("navette-courriels-").tempdir()?;
+            let letters = letters_folder(args.out.as_deref(), &fresh)?;
+            let pages = pages(&world, &teleservice, &siecle, &clock, &letters);
+            let served = serve_with(&teleservice, &siecle, &clock, args.listen, pages)
                 .await
                 .with_context(|| format!("{} cannot be listened on", args.listen))?;
             if let Some(out) = &args.out {
                 write(out, &world, today, &Links::Http(&served.base()))?;
             }
-            print(&format!("The stand-ins are served at {}\n", served.base()))?;
+            print(&format!("The stand-ins are served at {0}, with pages for people at {0}/\n", served.base()))?;
             while !stopped(Duration::MAX).await? {}
             served.stop().await?;
         }
@@ -139,8 +167,28 @@ async fn serve(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// The screens of both stand-ins.
+fn pages(
+    world: &World,
+    teleservice: &Shared<Teleservice>,
+    siecle: &Shared<Siecle>,
+    clock: &Clock,
+    letters: &Path,
+) -> axum::Router {
+    let letterhead = |it: &WorldSchool| (it.key, Letterhead::synthetic(&it.name, it.key.uai.as_str()));
+    let schools = world.schools.iter().map(letterhead).collect();
+    let pages = Pages::new(teleservice, siecle, clock, schools, Files::new(Crash::off()), letters.to_owned());
+    pages::router(pages).merge(pages::welcome())
+}
+
+/// Where recaps go: beside what is written for navette, else into a folder that lasts as long as the sandbox.
+fn letters_folder(out: Option<&Path>, fresh: &tempfile::TempDir) -> anyhow::Result<PathBuf> {
+    let beside = out.map(|out| std::path::absolute(out.join("courriels"))).transpose()?;
+    Ok(beside.unwrap_or_else(|| fresh.path().join("courriels")))
+}
+
 /// Whether the program was told to stop, within some time.
-async fn stopped(within: Duration) -> anyhow::Result<bool> {
+pub async fn stopped(within: Duration) -> anyhow::Result<bool> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(tokio::select! {
         _ = terminate.recv() => STOPPED,
@@ -187,8 +235,20 @@ fn write(out: &Path, world: &World, today: Date, links: &Links<'_>) -> anyhow::R
     for (name, text) in files {
         fs::write(out.join(name), text).with_context(there)?;
     }
+    for school in &world.schools {
+        let folder = out.join(EXPORTS).join(school.key.uai.as_str());
+        fs::create_dir_all(&folder).with_context(there)?;
+        let pupils: Vec<Pupil> = school.pupils.iter().map(|one| one.pupil.clone()).collect();
+        let enrolled = exports::enrolled_with_differences(&pupils, today);
+        for (name, bytes) in exports::exports(school.key, &pupils, &enrolled, today.and_time(time(OPENING_HOUR)))? {
+            fs::write(folder.join(name), bytes).with_context(there)?;
+        }
+    }
     Ok(())
 }
+
+/// Folder of what the base élèves of each school exports.
+const EXPORTS: &str = "base-eleves";
 
 fn configuration(links: &Links<'_>) -> String {
     let (teleservice, siecle) = match links {

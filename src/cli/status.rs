@@ -5,17 +5,23 @@ use crate::cli::{
     exit::Exit,
     output::{print, print_json},
     parsers,
+    roster::NO_CLASS,
 };
 
+use crate::check::roster::Counts;
+
 use crate::domain::{
+    pupil::Division,
     school::Uai,
     time::{Timestamp, Zone},
 };
 
 use crate::nights::NightOutcome;
 
-use crate::run::status::{CampaignStatus, SchoolStatus, of_school};
-use serde_json::json;
+use crate::run::{
+    roster::RosterStatus,
+    status::{CampaignStatus, SchoolStatus, json, of_school},
+};
 
 /// Arguments of `navette status`.
 #[derive(Debug, clap::Args)]
@@ -38,8 +44,7 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     }
     desk.ctx.store.close().await;
     if global.json {
-        let schools: Vec<_> = schools.iter().map(SchoolStatus::json).collect();
-        print_json(&json!({ "at": now.rfc3339_utc(), "schools": schools }))?;
+        print_json(&json(&schools, now))?;
     } else {
         let schools: Vec<String> = schools.iter().map(school).collect();
         print(&format!("{}\n\n{}", now.rfc3339_utc(), schools.join("\n")))?;
@@ -58,19 +63,47 @@ fn school(status: &SchoolStatus) -> String {
         "{key}  {}\n  last night {night} · feed {}{stopped} · anomalies {} · held {} · in doubt {}\n",
         status.school.name, status.feed.seq, status.anomalies, status.held, status.in_doubt
     );
+    if let Some(letter) = status.undelivered() {
+        let (fault, state) = (letter.fault.as_deref().unwrap_or_default(), letter.state.as_str());
+        text.push_str(&format!("  ! report of {} {state}: {fault}, attempts {}\n", letter.date, letter.attempts));
+    }
+    if let Some(roster) = &status.roster {
+        text.push_str(&exports(roster));
+    }
     for one in &status.campaigns {
-        text.push_str(&campaign(one, status.school.zone));
+        text.push_str(&campaign(one, status.school.zone, status.roster.as_ref()));
     }
     text
 }
 
-fn campaign(one: &CampaignStatus, zone: Zone) -> String {
+/// What the base élèves says otherwise than the téléservice; whom that does not know stands with R07.
+fn exports(roster: &RosterStatus) -> String {
+    let Counts { unknown, left, division, ine, representatives } = roster.total();
+    format!(
+        "  base élèves loaded {} · unknown {unknown} · left {left} · other class {division} · other INE {ine} · other \
+         representatives {representatives}\n",
+        roster.loaded_at.rfc3339_utc()
+    )
+}
+
+fn by_division<'a>(counts: impl IntoIterator<Item = (Option<&'a Division>, u32)>) -> String {
+    let named = |(division, count): (Option<&Division>, u32)| {
+        format!("{} {count}", division.map_or(NO_CLASS, Division::as_str))
+    };
+    let named: Vec<String> = counts.into_iter().map(named).collect();
+    if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) }
+}
+
+fn campaign(one: &CampaignStatus, zone: Zone, roster: Option<&RosterStatus>) -> String {
     let open = if one.open { "open" } else { "closed" };
     let risk = if one.at_risk { " · AT RISK" } else { "" };
-    let divisions: Vec<String> = one.without_entry.iter().map(|(it, count)| format!("{it} {count}")).collect();
-    let divisions = if divisions.is_empty() { String::new() } else { format!(" ({})", divisions.join(", ")) };
+    let divisions = by_division(one.without_entry.iter().map(|(division, count)| (Some(division), *count)));
+    let unknown = roster.map_or_else(String::new, |roster| {
+        let unknown = roster.unknown(one.key.level);
+        format!(" · unknown to the téléservice {}{}", unknown.values().sum::<u32>(), by_division(unknown))
+    });
     let mut text = format!(
-        "  {} {}  {} · {open}{risk} · without entry {}{divisions}\n",
+        "  {} {}  {} · {open}{risk} · without entry {}{divisions}{unknown}\n",
         one.key.level.code(),
         one.key.phase.code(),
         one.state.as_str(),

@@ -15,7 +15,7 @@ const URGENCY: [u8; 7] = [7, 1, 5, 6, 3, 4, 0];
 
 /// One line a school that did something; one screen however many they are.
 pub fn text(summary: &Summary) -> String {
-    let told: Vec<(&SchoolKey, &Done)> = summary.schools.iter().filter(|(_, done)| is_told(done)).collect();
+    let told: Vec<(&SchoolKey, &Done)> = summary.schools.iter().filter(|(_, done)| done.is_worth_saying()).collect();
     if told.len() <= SCREEN {
         return told.into_iter().map(|(key, done)| line(*key, done)).collect();
     }
@@ -51,10 +51,6 @@ fn totals(told: &[(&SchoolKey, &Done)]) -> String {
     );
     parts.extend(codes(&all).into_iter().map(|(code, count)| format!("{count} {code}")));
     format!("{} schools: {}\n{}\n", told.len(), outcomes.join(", "), parts.join("; "))
-}
-
-fn is_told(done: &Done) -> bool {
-    done.changed() || done.night.is_some() || done.outcome().exit_code() != 0
 }
 
 /// The line of one school.

@@ -14,7 +14,9 @@ use crate::domain::{
     time::{Timestamp, Zone, french},
 };
 
-use crate::guard::{self, Close, Facts, Import, Open, Policy, Refusal, Reopen, Verdict, window::How};
+use crate::guard::{
+    self, Close, Facts, Import, Open, Policy, Refusal, Reopen, Verdict, sentences::AT_RISK, window::How,
+};
 
 use crate::run::{context::Served, status};
 
@@ -229,7 +231,7 @@ impl Shown<'_> {
             state.rule()
         );
         if self.facts.at_risk(self.now) {
-            text.push_str(RISK);
+            text.push_str(&format!("{AT_RISK}\n"));
         }
         text.push_str("\nCe que navette sait :\n");
         for (label, said, _) in self.told() {
@@ -270,7 +272,11 @@ impl Shown<'_> {
             None => ("calendrier", "aucun n'est chargé".to_owned(), ("calendar", Value::Null)),
             Some(calendar) => {
                 let count = calendar.councils.len();
-                ("calendrier", format!("{count} conseils"), ("calendar", json!({ "councils": count })))
+                (
+                    "calendrier",
+                    format!("{count} {}", if count == 1 { "conseil" } else { "conseils" }),
+                    ("calendar", json!({ "councils": count })),
+                )
             }
         }];
         if let Some(calendar) = calendar {
@@ -368,9 +374,6 @@ impl Shown<'_> {
         })
     }
 }
-
-const RISK: &str = "À RISQUE : le premier conseil est à moins de 24 heures ou a commencé, et ni les demandes ni les \
-                    réponses ne sont là où il le faut.\n";
 
 /// An instant as staff read it, then in UTC.
 fn spoken(at: Timestamp, zone: Zone) -> String {

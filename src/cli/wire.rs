@@ -3,8 +3,11 @@
 use crate::cli::{Global, exit::Stop, logging::RunSpan};
 use crate::clock::Clock;
 use crate::codec::nomenclature;
-use crate::config::{HttpLink, Link, Options, StoreOptions};
-use crate::crash::{Crash, Point};
+use crate::config::{
+    HttpLink, Link, MailOptions, MailTransport, Options, StoreOptions,
+    secret::{SecretFault, SecretFile},
+};
+use crate::crash::Crash;
 use crate::domain::{
     campaign::{CampaignKey, Phase},
     school::{Level, School, SchoolKey, SchoolYear, Uai},
@@ -12,15 +15,17 @@ use crate::domain::{
 };
 use crate::files::Files;
 use crate::guard::Policy;
+use crate::mail::{Post, SmtpOptions};
 use crate::plan::thresholds::Thresholds;
 use crate::run::{
     context::{Context, FarSides, Served, Settings},
-    reference::References,
+    reference::{self, References},
 };
-use crate::store::{Store, campaigns, lease::Holder, pupils, secrets};
+use crate::store::{Store, campaigns, lease::Holder, pupils};
 use crate::transport::{
     directory::DirectoryOptions,
     http::{HttpOptions, Url},
+    ping::Pings,
     siecle::Siecle,
     teleservice::Teleservice,
 };
@@ -33,8 +38,6 @@ use std::{
     sync::Arc,
 };
 
-/// Where Linux tells the name of the machine.
-const HOSTNAME: &str = "/proc/sys/kernel/hostname";
 /// The variables that name who gave the command, the person behind `sudo` first.
 const WHO: [&str; 3] = ["SUDO_USER", "USER", "LOGNAME"];
 /// A nomenclature has a few thousand rows.
@@ -147,18 +150,11 @@ impl Desk {
     /// # Errors
     /// When the key cannot be read; the store's.
     pub async fn references(&self, trace: Trace) -> anyhow::Result<References> {
-        if let Some(file) = &self.options.log.pupil_key {
-            let key = file.read().map_err(|fault| Stop::usage(fault.to_string()))?;
-            return Ok(References::new(key.expose_secret().as_bytes()));
-        }
-        let mut tx = self.ctx.store.write().await?;
-        let key = secrets::pupil_key(&mut tx, rand::random()).await?;
         match trace {
-            Trace::Leave => tx.commit(Point::Settled).await?,
+            Trace::Leave => Ok(reference::references(&self.ctx).await?),
             // Dropped without a commit.
-            Trace::None => (),
+            Trace::None => Ok(reference::references_in(&self.ctx, &mut self.ctx.store.write().await?).await?),
         }
-        Ok(References::new(&key))
     }
 
     /// Now, by the machine's clock.
@@ -179,7 +175,7 @@ pub fn has_database(options: &StoreOptions) -> bool {
 }
 
 /// The file of an SQLite database.
-fn sqlite_file(url: &str) -> Option<&Path> {
+pub fn sqlite_file(url: &str) -> Option<&Path> {
     let rest = url.strip_prefix("sqlite:")?;
     rest.strip_prefix("//").unwrap_or(rest).split('?').next().map(Path::new)
 }
@@ -189,31 +185,94 @@ fn sqlite_file(url: &str) -> Option<&Path> {
 /// # Errors
 /// `Stop` for what is wrong in the set-up; the store's.
 pub async fn context(options: &Options, crash: Crash) -> anyhow::Result<Context> {
-    let clock = Clock::Machine;
-    let settings = settings(options)?;
-    let schools = schools(options, &clock, &crash)?;
+    // Nothing is opened, and made, for a set-up that is wrong elsewhere.
+    let wired = wired(options, &crash)?;
     let url = database_url(&options.store)?;
     let store = Store::open(&url, crash.clone()).await?;
-    Ok(Context {
-        store,
-        files: Files::new(crash.clone()),
-        files_root: options.store.files.clone(),
-        schools,
-        settings,
-        clock,
-        holder: Holder { host: host(), process: std::process::id() },
-        crash,
+    Ok(wired.on(options, store, crash))
+}
+
+/// The same on a store that is open.
+///
+/// # Errors
+/// `Stop` for what is wrong in the set-up.
+pub fn on_store(options: &Options, store: Store, crash: Crash) -> anyhow::Result<Context> {
+    Ok(wired(options, &crash)?.on(options, store, crash))
+}
+
+/// What runs are handed beside the store.
+struct Parts {
+    settings: Settings,
+    schools: BTreeMap<SchoolKey, Served>,
+    files: Files,
+    mail: Option<Post>,
+    references: Option<References>,
+}
+
+fn wired(options: &Options, crash: &Crash) -> anyhow::Result<Parts> {
+    let key = options.log.pupil_key.as_ref().map(SecretFile::read).transpose();
+    let key = key.map_err(|fault| Stop::usage(fault.to_string()))?;
+    let files = Files::new(crash.clone());
+    Ok(Parts {
+        settings: settings(options)?,
+        schools: schools(options, &Clock::Machine, crash, &files)?,
+        mail: options.mail.as_ref().map(|mail| post(mail, &files)).transpose()?,
+        references: key.map(|key| References::new(key.expose_secret().as_bytes())),
+        files,
     })
 }
 
+impl Parts {
+    fn on(self, options: &Options, store: Store, crash: Crash) -> Context {
+        Context {
+            store,
+            files: self.files,
+            files_root: options.store.files.clone(),
+            schools: self.schools,
+            settings: self.settings,
+            clock: Clock::Machine,
+            holder: Holder { host: host(), process: std::process::id() },
+            crash,
+            mail: self.mail.map(Arc::new),
+            references: self.references,
+        }
+    }
+}
+
+/// The dead man's switch, where one is configured.
+///
+/// # Errors
+/// `Stop` where its address can't be used.
+pub fn pings(options: &Options) -> anyhow::Result<Option<Pings>> {
+    let made = options.health.ping.clone().map(Pings::new).transpose();
+    made.map_err(|fault| Stop::usage(format!("health.ping_url: {fault}")).into())
+}
+
+/// By whom letters to the schools go.
+fn post(options: &MailOptions, files: &Files) -> anyhow::Result<Post> {
+    let from = &options.from;
+    let made = match &options.transport {
+        MailTransport::Directory(path) => Post::directory(from, files.clone(), path.clone()),
+        MailTransport::Smtp { host, port, tls, login } => {
+            let read = |(user, file): &(String, SecretFile)| Ok((user.clone(), file.read()?));
+            let login: Result<_, SecretFault> = login.as_ref().map(read).transpose();
+            let login = login.map_err(|fault| Stop::usage(fault.to_string()))?;
+            let own_name = self::host();
+            Post::smtp(from, SmtpOptions { host: host.clone(), port: *port, tls: *tls, login, own_name })
+        }
+    };
+    Ok(made.map_err(|fault| Stop::usage(format!("mail: {fault}")))?)
+}
+
 fn host() -> String {
-    let name = fs::read_to_string(HOSTNAME).unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// The database's URL, with its password, which stands in no file but its own.
-fn database_url(options: &StoreOptions) -> anyhow::Result<String> {
+///
+/// # Errors
+/// `Stop`, which ends the program with 2.
+pub fn database_url(options: &StoreOptions) -> anyhow::Result<String> {
     let Some(password) = &options.password else { return Ok(options.database.clone()) };
     let password = password.read().map_err(|fault| Stop::usage(fault.to_string()))?;
     let wrong = || Stop::usage("store.database: a password goes with a postgres:// address only");
@@ -237,6 +296,7 @@ fn settings(options: &Options) -> anyhow::Result<Settings> {
         },
         policy: Policy { overrides: options.guard.overrides, enforce: options.guard.enforce },
         nomenclature,
+        keep_files_days: Some(options.store.keep_files_days),
     })
 }
 
@@ -264,7 +324,16 @@ fn place(link: &Link, uai: Uai) -> Place {
     }
 }
 
-fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BTreeMap<SchoolKey, Served>> {
+/// The schools with their far sides. Nothing is contacted.
+///
+/// # Errors
+/// `Stop` for what is wrong in the set-up.
+pub fn schools(
+    options: &Options,
+    clock: &Clock,
+    crash: &Crash,
+    files: &Files,
+) -> anyhow::Result<BTreeMap<SchoolKey, Served>> {
     let mut teleservices: BTreeMap<Place, Arc<Teleservice>> = BTreeMap::new();
     let mut siecles: BTreeMap<Place, Arc<Siecle>> = BTreeMap::new();
     let mut schools = BTreeMap::new();
@@ -274,7 +343,7 @@ fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BT
                 Link::Http(link) => Teleservice::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("teleservice: {fault}")))?,
                 Link::Directory(path) => {
-                    Teleservice::directory(folder(path.for_school(key.uai)), crash.clone()).believed_by(clock.clone())
+                    Teleservice::directory(folder(path.for_school(key.uai)), files.clone()).believed_by(clock.clone())
                 }
             }));
         }
@@ -283,7 +352,7 @@ fn schools(options: &Options, clock: &Clock, crash: &Crash) -> anyhow::Result<BT
                 Link::Http(link) => Siecle::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("siecle: {fault}")))?,
                 Link::Directory(path) => {
-                    Siecle::directory(folder(path.for_school(key.uai)), crash.clone()).believed_by(clock.clone())
+                    Siecle::directory(folder(path.for_school(key.uai)), files.clone()).believed_by(clock.clone())
                 }
             }));
         }
@@ -303,7 +372,7 @@ const fn folder(path: PathBuf) -> DirectoryOptions {
 }
 
 fn http(link: &HttpLink, uai: Uai) -> anyhow::Result<HttpOptions> {
-    let wrong = |fault: crate::config::secret::SecretFault| Stop::usage(fault.to_string());
+    let wrong = |fault: SecretFault| Stop::usage(fault.to_string());
     let roots = link.roots.as_ref().map(|path| {
         fs::read(path).map_err(|fault| Stop::usage(format!("roots_file: {} cannot be read: {fault}", path.display())))
     });

@@ -1,17 +1,21 @@
-//! A zip that a person brings: exactly one XML or CSV of the same base name (siecle.md, common rules).
+//! A zip that a person brings: exactly one XML or CSV of the same base name (siecle.md, common rules), or exactly one
+//! export of SIECLE.
 
 use crate::codec::{
-    Fault,
-    encoding::FILE_BYTES_MAX,
+    Fault, WriteFault,
+    encoding::{FILE_BYTES_MAX, UNREADABLE, unreadable},
     envelope::{Sha256Digest, parse_digest_line},
 };
-use std::io::{Cursor, Read};
-use zip::ZipArchive;
+use std::io::{BufRead, BufReader, Cursor, Read, Seek, SeekFrom, Write};
+use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 /// What no zip may be.
 const CODE: &str = "ZIP";
 /// Entries of an honest zip: one file, its digest, what a Mac adds.
 const ENTRIES_MAX: usize = 64;
+
+/// The largest zip that is read without holding it: SIECLE's have less than 1 MiB, and its list of entries is held whole.
+const STREAMED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The file in a zip, with the digest that lies beside it there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,16 +33,9 @@ pub struct Packed {
 /// # Errors
 /// When it is no zip, holds anything else, or inflates beyond the largest file that is read.
 pub fn unpack(name: &str, bytes: &[u8]) -> Result<Packed, Fault> {
-    let broken = |_| Fault::new(0, CODE, "the zip cannot be read: it was cut on its way; bring it again");
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(broken)?;
-    if ENTRIES_MAX < archive.len() {
-        return Err(Fault::new(0, CODE, "the zip holds too many files: pack the one file alone"));
-    }
-    let names: Vec<String> =
-        archive.file_names().map(|name| name.map(Into::into)).collect::<Result<_, _>>().map_err(broken)?;
-    let wanted = |found: &&String| !found.ends_with('/') && !found.starts_with("__MACOSX/");
-    let (digests, files): (Vec<&String>, Vec<&String>) =
-        names.iter().filter(wanted).partition(|found| found.ends_with(".sha256"));
+    let mut archive = open(Cursor::new(bytes))?;
+    let names = names(&archive)?;
+    let (digests, files): (Vec<&String>, Vec<&String>) = names.iter().partition(|found| found.ends_with(".sha256"));
     let [path] = files.as_slice() else {
         let message = format!("the zip holds {} files: pack exactly one XML or CSV", files.len());
         return Err(Fault::new(0, CODE, message));
@@ -56,12 +53,68 @@ pub fn unpack(name: &str, bytes: &[u8]) -> Result<Packed, Fault> {
     Ok(Packed { name: inner, bytes: packed, sha256 })
 }
 
+/// Hands the one file of a zip to `read`, inflated as it is read, whatever its name.
+///
+/// # Errors
+/// When it is no zip or holds anything else; what `read` says, or that the zip broke beneath it.
+pub fn stream<R: Read + Seek, T>(
+    mut input: R,
+    read: impl FnOnce(&mut dyn BufRead) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    if STREAMED_BYTES_MAX < input.seek(SeekFrom::End(0)).map_err(unreadable)? {
+        return Err(Fault::new(0, "TAILLE", "the zip is larger than 16 MiB: no export is; bring the right one"));
+    }
+    let mut archive = open(input)?;
+    let names = names(&archive)?;
+    let [path] = names.as_slice() else {
+        let message = format!("the zip holds {} files: bring each export in a zip of its own", names.len());
+        return Err(Fault::new(0, CODE, message));
+    };
+    let entry = archive.by_name(path).map_err(|_| unpackable())?;
+    read(&mut BufReader::new(entry)).map_err(|fault| if fault.code == UNREADABLE { unpackable() } else { fault })
+}
+
+/// Packs one file.
+///
+/// # Errors
+/// When it cannot be compressed.
+pub fn pack(name: &str, bytes: &[u8]) -> Result<Vec<u8>, WriteFault> {
+    let failed = |fault: std::io::Error| WriteFault::Output(fault.kind());
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file(name, SimpleFileOptions::default()).map_err(|fault| failed(fault.into()))?;
+    writer.write_all(bytes).map_err(failed)?;
+    Ok(writer.finish().map_err(|fault| failed(fault.into()))?.into_inner())
+}
+
+fn open<R: Read + Seek>(input: R) -> Result<ZipArchive<R>, Fault> {
+    let archive = ZipArchive::new(input).map_err(|_| cut())?;
+    if ENTRIES_MAX < archive.len() {
+        return Err(Fault::new(0, CODE, "the zip holds too many files: pack the one file alone"));
+    }
+    Ok(archive)
+}
+
+/// The names of its files, without what a Mac adds.
+fn names<R: Read + Seek>(archive: &ZipArchive<R>) -> Result<Vec<String>, Fault> {
+    let names = archive.file_names().map(|name| name.map(Into::into)).collect::<Result<Vec<String>, _>>();
+    let added = |name: &str| name.starts_with("__MACOSX/") || name.ends_with(".DS_Store");
+    let wanted = |name: &String| !name.ends_with('/') && !added(name);
+    Ok(names.map_err(|_| cut())?.into_iter().filter(wanted).collect())
+}
+
+fn cut() -> Fault {
+    Fault::new(0, CODE, "the zip cannot be read: it was cut on its way; bring it again")
+}
+
+fn unpackable() -> Fault {
+    Fault::new(0, CODE, "the file in the zip cannot be unpacked: bring the zip again, whole and without a password")
+}
+
 /// Inflates one entry, whatever size it claims.
 fn inflate(archive: &mut ZipArchive<Cursor<&[u8]>>, path: &str) -> Result<Vec<u8>, Fault> {
-    let broken = || Fault::new(0, CODE, "the file in the zip cannot be unpacked: pack it again, without a password");
-    let entry = archive.by_name(path).map_err(|_| broken())?;
+    let entry = archive.by_name(path).map_err(|_| unpackable())?;
     let mut bytes = Vec::new();
-    entry.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|_| broken())?;
+    entry.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|_| unpackable())?;
     if FILE_BYTES_MAX < bytes.len() as u64 {
         return Err(Fault::new(0, "TAILLE", "the file in the zip is larger than 64 MiB: no file of the exchange is"));
     }
@@ -73,8 +126,6 @@ mod tests {
     use super::*;
     use crate::codec::envelope::{digest_line, sha256};
     use rstest::rstest;
-    use std::io::Write;
-    use zip::{ZipWriter, write::SimpleFileOptions};
 
     fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
@@ -102,6 +153,26 @@ mod tests {
     #[case::other_kind(&[("a.txt", &b"x"[..])])]
     fn anything_else_is_refused(#[case] entries: &[(&str, &[u8])]) {
         assert_eq!(unpack("a.zip", &zip(entries)).unwrap_err().code, CODE);
+    }
+
+    #[test]
+    fn one_file_is_streamed_whatever_its_name() {
+        let read = |bytes: Vec<u8>| {
+            stream(Cursor::new(bytes), |file| {
+                let mut text = String::new();
+                file.read_to_string(&mut text).map_err(unreadable)?;
+                Ok(text)
+            })
+        };
+        let packed = pack("ElevesSansAdresses.xml", b"<x/>").unwrap();
+        assert_eq!(read(packed.clone()).unwrap(), "<x/>");
+        let mac = [("d/", &b""[..]), ("d/a.xml", b"<x/>"), ("__MACOSX/d/._a.xml", b"?"), ("d/.DS_Store", b"?")];
+        assert_eq!(read(zip(&mac)).unwrap(), "<x/>");
+        assert_eq!(read(zip(&[("a.xml", b"x"), ("b.xml", b"x")])).unwrap_err().code, CODE);
+        assert_eq!(read(zip(&[])).unwrap_err().code, CODE);
+        for end in 0..packed.len() {
+            assert_eq!(read(packed[..end].to_vec()).unwrap_err().code, CODE, "{end}");
+        }
     }
 
     #[test]

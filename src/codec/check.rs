@@ -2,7 +2,7 @@
 
 use crate::codec::{
     Fault, Report, csv,
-    encoding::{FILE_BYTES_MAX, TOO_LARGE, unreadable},
+    encoding::{Charset, FILE_BYTES_MAX, TOO_LARGE, unreadable},
     json::feed::{FeedFileName, decode_ndjson},
     xml,
 };
@@ -10,10 +10,10 @@ use crate::domain::{
     event::{Event, EventKind},
     lot::{Document, FileName, Format},
 };
-use std::io::{BufRead, Read};
+use std::io::{BufRead, Read, Seek};
 
 /// Reports the faults of a file: all that can be told before the one after which nothing more can be read.
-pub fn check<R: BufRead>(name: &str, input: R, report: Report<'_>) {
+pub fn check<R: BufRead + Seek>(name: &str, input: R, report: Report<'_>) {
     let end = match (FileName::parse(name), FeedFileName::parse(name)) {
         (Some(name), _) => check_file(name, input, &mut *report),
         (None, Some(name)) => check_feed(name, input, &mut *report),
@@ -24,20 +24,18 @@ pub fn check<R: BufRead>(name: &str, input: R, report: Report<'_>) {
     }
 }
 
-fn check_file<R: BufRead>(name: FileName, input: R, report: Report<'_>) -> Result<(), Fault> {
+fn check_file<R: BufRead + Seek>(name: FileName, mut input: R, report: Report<'_>) -> Result<(), Fault> {
     match (name.document, name.format) {
         (Document::Demands, Format::Xml) => xml::demands::read(name, input, &mut |_| (), report).map(drop),
         (Document::Responses, Format::Xml) => xml::responses::read(name, input, &mut |_| (), report).map(drop),
         (Document::Receipt, Format::Xml) => xml::receipts::read(name, input, report).map(drop),
         (Document::Demands, Format::Csv) => {
-            let bytes = whole(input)?;
-            let charset = csv::charset_of(&bytes)?;
-            csv::demands::read(bytes.as_slice(), name, charset, &mut |_| (), report).map(drop)
+            let charset = charset_of(&mut input)?;
+            csv::demands::read(input, name, charset, &mut |_| (), report).map(drop)
         }
         (Document::Responses, Format::Csv) => {
-            let bytes = whole(input)?;
-            let charset = csv::charset_of(&bytes)?;
-            csv::responses::read(bytes.as_slice(), name, charset, &mut |_| (), report).map(drop)
+            let charset = charset_of(&mut input)?;
+            csv::responses::read(input, name, charset, &mut |_| (), report).map(drop)
         }
         (Document::Receipt, Format::Csv) => Err(Fault::new(0, "NOM", "a receipt is an XML file: ask Siècle for it")),
     }
@@ -75,7 +73,14 @@ fn unread(event: &Event) -> Option<&str> {
     }
 }
 
-/// The bytes of a file whose encoding or lines can only be told from all of it.
+/// The encoding of a CSV, which can only be told from all of it; the file stands at its beginning again.
+fn charset_of<R: BufRead + Seek>(mut input: R) -> Result<Charset, Fault> {
+    let charset = csv::charset_of(&mut input)?;
+    input.rewind().map_err(unreadable)?;
+    Ok(charset)
+}
+
+/// The bytes of a file of events, of which there are a few hundred at most.
 fn whole<R: BufRead>(input: R) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
     input.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -95,6 +100,7 @@ fn unnamed() -> Fault {
 mod tests {
     use super::*;
     use rstest::rstest;
+    use std::io::Cursor;
 
     const WINDOW: &str = r#""le":"2020-05-04T08:00:00+02:00","type":"OUVERTURE","palier":"3E","phase":"DEFINITIVE","ouvert":true,"motif":"MAIN""#;
 
@@ -121,7 +127,7 @@ mod tests {
     fn codes(first: u64, last: u64, lines: &str) -> Vec<&'static str> {
         let mut found = Vec::new();
         let name = format!("0380001V-2019-EVT-{first:010}-{last:010}.ndjson");
-        check(&name, lines.as_bytes(), &mut |fault| found.push(fault.code));
+        check(&name, Cursor::new(lines), &mut |fault| found.push(fault.code));
         found
     }
 }

@@ -14,7 +14,8 @@ pub const TEXT_BYTES_MAX: usize = 64 * 1024;
 const DECLARATION_BYTES_MAX: u64 = 1024;
 /// Decoded bytes held at a time: small enough for a flat memory, large enough for long scans.
 const CHUNK_BYTES: usize = 32 * 1024;
-const UTF8_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// The byte order mark of UTF-8.
+pub const UTF8_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// An encoding in which files arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +87,8 @@ pub const fn latin9_byte(char: char) -> Option<u8> {
 pub struct Source<R> {
     input: io::Chain<io::Cursor<Vec<u8>>, R>,
     decoder: Decoder,
+    /// Decodes what only Windows puts between 80 and 9F, in a file that was edited there.
+    edited: Option<Decoder>,
     chunk: Vec<u8>,
     at: usize,
     filled: usize,
@@ -110,6 +113,18 @@ impl<R: BufRead> Source<R> {
         Ok(Self::new(rest, input, charset, line, FILE_BYTES_MAX))
     }
 
+    /// Opens an export of SIECLE, as `of_xml`. One that says ISO-8859-15 may have been edited on Windows: the bytes that
+    /// SIECLE wrote stayed as they were, and what was typed lies between 80 and 9F, where ISO-8859-15 has control
+    /// characters only. So both are known byte by byte.
+    ///
+    /// # Errors
+    /// As `of_xml`.
+    pub fn of_export(input: R) -> Result<Self, Fault> {
+        let source = Self::of_xml(input)?;
+        let edited = (source.decoder.encoding() == ISO_8859_15).then(|| Charset::Windows1252.decoder());
+        Ok(Self { edited, ..source })
+    }
+
     /// Opens a CSV: a byte order mark says UTF-8, else it is in `charset`. The mark is taken.
     ///
     /// # Errors
@@ -127,6 +142,7 @@ impl<R: BufRead> Source<R> {
         Self {
             input: io::Cursor::new(head).chain(input),
             decoder: charset.decoder(),
+            edited: None,
             chunk: vec![0; CHUNK_BYTES],
             at: 0,
             filled: 0,
@@ -164,7 +180,14 @@ impl<R: BufRead> Source<R> {
         while self.filled == 0 && !self.ended && self.fault.is_none() {
             let bytes = self.input.fill_buf()?;
             let (last, known) = (bytes.is_empty(), bytes.len());
-            let (result, read, written) = self.decoder.decode_to_utf8_without_replacement(bytes, &mut self.chunk, last);
+            let (decoder, bytes) = match &mut self.edited {
+                None => (&mut self.decoder, bytes),
+                Some(edited) => match run(bytes) {
+                    Run::Plain(bytes) => (&mut self.decoder, bytes),
+                    Run::Edited(bytes) => (edited, bytes),
+                },
+            };
+            let (result, read, written) = decoder.decode_to_utf8_without_replacement(bytes, &mut self.chunk, last);
             self.input.consume(read.min(known));
             self.filled = written;
             self.left_bytes = self.left_bytes.saturating_sub(read as u64);
@@ -191,6 +214,23 @@ impl<R: BufRead> Source<R> {
     fn fail(&mut self, at: usize, code: &'static str, message: &str) {
         let line = self.line + lines(self.chunk.get(..at).unwrap_or_default());
         self.fault = Some(Fault::new(line, code, message));
+    }
+}
+
+/// Bytes that one decoder takes.
+enum Run<'a> {
+    Plain(&'a [u8]),
+    Edited(&'a [u8]),
+}
+
+/// The bytes at the front that lie on one side: between 80 and 9F, or outside.
+fn run(bytes: &[u8]) -> Run<'_> {
+    let edited = |byte: &u8| matches!(byte, 0x80..=0x9F);
+    let until = |end: Option<usize>| end.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
+    if bytes.first().is_some_and(edited) {
+        Run::Edited(until(bytes.iter().position(|byte| !edited(byte))))
+    } else {
+        Run::Plain(until(bytes.iter().position(edited)))
     }
 }
 
@@ -262,9 +302,12 @@ pub const TOO_LONG: &str =
 /// What is said of a file that is too large.
 pub const TOO_LARGE: &str = "the file is larger than 64 MiB: no file of the exchange is; ask for the right one";
 
+/// What is told of a file that the machine could not read.
+pub const UNREADABLE: &str = "LECTURE";
+
 /// A file that the machine could not read.
 pub fn unreadable(error: io::Error) -> Fault {
-    Fault::new(0, "LECTURE", format!("the file cannot be read ({}): look at the disk and the rights", error.kind()))
+    Fault::new(0, UNREADABLE, format!("the file cannot be read ({}): look at the disk and the rights", error.kind()))
 }
 
 fn lines(bytes: &[u8]) -> u64 {

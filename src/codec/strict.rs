@@ -3,7 +3,7 @@
 
 use crate::codec::{
     Fault,
-    encoding::{Source, TEXT_BYTES_MAX, TOO_LONG},
+    encoding::{Source, TEXT_BYTES_MAX, TOO_LONG, UNREADABLE},
 };
 use quick_xml::{Reader, events::Event};
 use std::{io::BufRead, ops::Range};
@@ -32,6 +32,13 @@ enum Piece {
     End,
 }
 
+/// What happens to attributes that are not asked for.
+#[derive(Clone, Copy)]
+enum Others {
+    Refused,
+    Passed,
+}
+
 /// Reads one document tag by tag. It always stands on a tag; white space and comments between tags are passed over.
 pub struct StrictReader<R> {
     xml: Reader<Source<R>>,
@@ -55,8 +62,20 @@ impl<R: BufRead> StrictReader<R> {
     /// # Errors
     /// `XML`, `ENCODAGE`, `CARACTERE` or `TAILLE` when there is no root to stand on.
     pub fn open(input: R) -> Result<Self, Fault> {
+        Self::over(Source::of_xml(input)?)
+    }
+
+    /// Opens an export of SIECLE and stands on its root.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub fn open_export(input: R) -> Result<Self, Fault> {
+        Self::over(Source::of_export(input)?)
+    }
+
+    fn over(source: Source<R>) -> Result<Self, Fault> {
         let mut reader = Self {
-            xml: Reader::from_reader(Source::of_xml(input)?),
+            xml: Reader::from_reader(source),
             tokens: Vec::new(),
             piece: String::new(),
             name_bytes: 0,
@@ -113,6 +132,22 @@ impl<R: BufRead> StrictReader<R> {
     /// # Errors
     /// `XML` for attributes that are not well-formed or stand there twice, `ATTRIBUT` for an unknown one.
     pub fn attributes<const N: usize>(&mut self, names: [&str; N]) -> Result<[Option<&str>; N], Fault> {
+        self.attributes_with(names, Others::Refused)
+    }
+
+    /// The same, and others may stand there: they are passed over.
+    ///
+    /// # Errors
+    /// `XML` for attributes that are not well-formed, or for one of `names` that stands there twice.
+    pub fn some_attributes<const N: usize>(&mut self, names: [&str; N]) -> Result<[Option<&str>; N], Fault> {
+        self.attributes_with(names, Others::Passed)
+    }
+
+    fn attributes_with<const N: usize>(
+        &mut self,
+        names: [&str; N],
+        others: Others,
+    ) -> Result<[Option<&str>; N], Fault> {
         let mut found: [Option<Range<usize>>; N] = std::array::from_fn(|_| None);
         self.values.clear();
         let mut rest = self.piece.get(self.name_bytes..).unwrap_or_default();
@@ -122,10 +157,15 @@ impl<R: BufRead> StrictReader<R> {
                 return fault("XML", "attributes are not well-formed: the file was edited; export it again");
             };
             let Some(slot) = names.iter().position(|known| *known == name).and_then(|nth| found.get_mut(nth)) else {
-                return fault(
-                    "ATTRIBUT",
-                    "an attribute that this element does not have: remove it, or look at the schema",
-                );
+                match others {
+                    Others::Passed => continue,
+                    Others::Refused => {
+                        return fault(
+                            "ATTRIBUT",
+                            "an attribute that this element does not have: remove it, or look at the schema",
+                        );
+                    }
+                }
             };
             let start = self.values.len();
             if slot.is_some() || push_unescaped(&mut self.values, value).is_none() {
@@ -248,7 +288,8 @@ impl<R: BufRead> StrictReader<R> {
         }
     }
 
-    fn name(&self) -> &str {
+    /// The name of the opening tag on which it stands.
+    pub fn name(&self) -> &str {
         self.piece.get(..self.name_bytes).unwrap_or_default()
     }
 
@@ -351,7 +392,7 @@ impl<R: BufRead> StrictReader<R> {
         match error {
             quick_xml::Error::Io(error) => Fault::new(
                 self.line,
-                "LECTURE",
+                UNREADABLE,
                 format!("the file cannot be read ({}): look at the disk and the rights", error.kind()),
             ),
             quick_xml::Error::Syntax(_) => self.fault("XML", CUT),

@@ -1,9 +1,10 @@
-//! The three XML documents of the exchange: their readers and writers stream, and share what is in this file and in
-//! `xml::write`.
+//! The three XML documents of the exchange, and SIECLE's own exports: their readers and writers stream, and share what
+//! is in this file and in `xml::write`.
 
 pub mod demands;
 pub mod receipts;
 pub mod responses;
+pub mod roster;
 pub mod write;
 
 use crate::codec::{Fault, Report, envelope::one_spaced, strict::StrictReader};

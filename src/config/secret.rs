@@ -4,6 +4,7 @@ use secrecy::SecretString;
 use std::{
     env, fs,
     io::{self, Read},
+    os::unix::fs::PermissionsExt,
     path::{Component, Path, PathBuf},
 };
 
@@ -11,6 +12,8 @@ use std::{
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 /// A token, key or certificate chain is far below; more is the wrong file.
 const SECRET_BYTES_MAX: u64 = 256 * 1024;
+/// Rights of whoever is neither owner nor of the group.
+const OTHERS: u32 = 0o007;
 
 /// The name of a file that holds a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +76,18 @@ impl SecretFile {
     /// When the file is not found, not readable, empty, too large or no UTF-8. What stands in it is never told.
     pub fn read(&self) -> Result<SecretString, SecretFault> {
         self.read_with(env::var_os(CREDENTIALS).map(PathBuf::from).as_deref())
+    }
+
+    /// The key that names it.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Whether users beyond its owner and group can read it; no for one that is not there.
+    pub fn is_open_to_all(&self) -> bool {
+        let path = self.located(env::var_os(CREDENTIALS).map(PathBuf::from).as_deref());
+        let mode = path.ok().and_then(|path| fs::metadata(path).ok()).map(|meta| meta.permissions().mode());
+        mode.is_some_and(|mode| mode & OTHERS != 0)
     }
 
     fn read_with(&self, credentials: Option<&Path>) -> Result<SecretString, SecretFault> {

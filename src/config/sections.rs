@@ -214,7 +214,8 @@ fn health(reader: &Reader<'_>) -> HealthOptions {
 
 fn log(reader: &Reader<'_>) -> Option<LogOptions> {
     let section = reader.section("log");
-    let format = section.choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+    let format = section
+        .choice("format", &[("text", LogFormat::Text), ("json", LogFormat::Json), ("journald", LogFormat::Journald)]);
     Some(LogOptions { format: format?, pupil_key: secret(reader, &section, "pupil_key_file") })
 }
 

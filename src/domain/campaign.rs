@@ -28,6 +28,14 @@ impl Phase {
         }
     }
 
+    /// What staff read.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Provisional => "intentions provisoires",
+            Self::Definitive => "choix définitifs",
+        }
+    }
+
     /// The phase of a wire code.
     pub fn of_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|phase| phase.code() == code)

@@ -178,6 +178,14 @@ impl Level {
         }
     }
 
+    /// What staff read.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Troisieme => "classes de 3e",
+            Self::SecondeGt => "classes de 2de générale et technologique",
+        }
+    }
+
     /// The level of a wire code.
     pub fn of_code(code: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.code() == code)

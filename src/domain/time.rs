@@ -230,6 +230,12 @@ pub fn parse_time_of_day(text: &str) -> Result<TimeOfDay, TimeFault> {
 
 /// A civil time as French staff read it: `jeudi 28 mai 2020 à 16:15`.
 pub fn french(civil: Civil) -> String {
+    let seconds = if civil.second() == 0 { String::new() } else { format!(":{:02}", civil.second()) };
+    format!("{} à {:02}:{:02}{seconds}", french_day(civil.date()), civil.hour(), civil.minute())
+}
+
+/// A date as French staff read it: `jeudi 28 mai 2020`.
+pub fn french_day(date: Date) -> String {
     const DAYS: [&str; 7] = ["lundi", "mardi", "mercredi", "jeudi", "vendredi", "samedi", "dimanche"];
     const MONTHS: [&str; 12] = [
         "janvier",
@@ -245,9 +251,8 @@ pub fn french(civil: Civil) -> String {
         "novembre",
         "décembre",
     ];
-    let day = DAYS.get(civil.weekday().num_days_from_monday() as usize).unwrap_or(&"");
-    let month = MONTHS.get(civil.month0() as usize).unwrap_or(&"");
-    let nth = if civil.day() == 1 { "1er".to_owned() } else { civil.day().to_string() };
-    let seconds = if civil.second() == 0 { String::new() } else { format!(":{:02}", civil.second()) };
-    format!("{day} {nth} {month} {} à {:02}:{:02}{seconds}", civil.year(), civil.hour(), civil.minute())
+    let day = DAYS.get(date.weekday().num_days_from_monday() as usize).unwrap_or(&"");
+    let month = MONTHS.get(date.month0() as usize).unwrap_or(&"");
+    let nth = if date.day() == 1 { "1er".to_owned() } else { date.day().to_string() };
+    format!("{day} {nth} {month} {}", date.year())
 }

@@ -9,6 +9,10 @@ use crate::guard::{
     verdict::{Council, Order, Plea, Refusal, Shut, Why},
 };
 
+/// What the flag `AtRisk` means.
+pub const AT_RISK: &str = "À RISQUE : le premier conseil est à moins de 24 heures ou a commencé, et ni les demandes ni \
+                           les réponses ne sont là où il le faut.";
+
 impl Refusal {
     /// The French sentence of this refusal, with instants in `zone`.
     pub fn sentence(&self, zone: Zone) -> String {

@@ -157,7 +157,9 @@ pub fn plan(
     let pupils = complete(key.phase, pupils, carries);
     if pupils.is_empty() {
         let held = count(ledger.siecle_holds.len());
-        return if held == 0 { DemandPlan::Nothing } else { DemandPlan::Fault(PlanFault::EmptySnapshot(held)) };
+        // Pupils of whom none can be written are known, and stand in the anomalies one by one: the feed is not in doubt.
+        let is_doubtful = 0 < held && anomalies.is_empty();
+        return if is_doubtful { DemandPlan::Fault(PlanFault::EmptySnapshot(held)) } else { DemandPlan::Nothing };
     }
     let (content, acknowledgements) = (content::digest(key, zone, &pupils), content::acknowledgements(&pupils));
     if !is_due(key.phase, ledger, content, acknowledgements) {
@@ -476,9 +478,8 @@ mod tests {
         let empty = || snapshot(Definitive, Vec::new());
         assert_eq!(planned(empty(), &held), DemandPlan::Fault(PlanFault::EmptySnapshot(2)));
         assert_eq!(planned(empty(), &Ledger { force: true, ..open() }), DemandPlan::Nothing);
-        // Nor does a mirror of which nothing can be written.
-        let unwritable = planned_with(nobody(Definitive), &held, &|_| false);
-        assert_eq!(unwritable, DemandPlan::Fault(PlanFault::EmptySnapshot(2)));
+        // Nor does one of which nothing can be written: its pupils stand in the anomalies, and no night fails for them.
+        assert_eq!(planned_with(nobody(Definitive), &held, &|_| false), DemandPlan::Nothing);
     }
 
     /// Siècle holds a demand of pupils 100 to 100 + `held`; the lot carries all but the first `gone`.

@@ -142,12 +142,12 @@ impl Auditor {
         let ills: Vec<Ill> = self.ills.iter().copied().chain(lasting).chain(downs.iter().copied()).collect();
         for school in stage.schools.keys().copied() {
             let Some(records) = Records::of(stage, school) else { continue };
-            found.extend(self.nights.twice(school, &ok_nights(stage, school).await?));
+            let known = Known::of(stage, school).await?;
+            found.extend(self.nights.twice(school, &known.ok_nights));
             found.extend(self.seen.two_contents(school, &records.desk, &records.office, &files));
             found.extend(contents::not_kept(&records.office, &files));
             for key in self.keys(school) {
-                let anomalies = anomalies_of(stage, key).await?;
-                found.extend(self.campaign(&records, key, &anomalies, &ills, now));
+                found.extend(self.campaign(&records, key, &known.anomalies_of(key), &ills, now));
             }
             self.read.insert(school, contents::read_up_to(school, &files));
         }
@@ -205,9 +205,10 @@ impl Auditor {
         let mut found = Vec::new();
         for school in stage.schools.keys().copied() {
             let Some(records) = Records::of(stage, school) else { continue };
+            let known = Known::of(stage, school).await?;
             found.extend(contents::out_of_order(&records.office));
             for key in self.keys(school) {
-                let anomalies = anomalies_of(stage, key).await?;
+                let anomalies = known.anomalies_of(key);
                 let sight = self.sight(&records, key, &anomalies);
                 if !contents::is_rejected(&records.office, key) {
                     found.extend(contents::lost_versions(&sight));
@@ -225,6 +226,8 @@ impl Auditor {
     async fn reread(&self, stage: &Stage) -> Result<Vec<Finding>, StageFault> {
         let mut found = Vec::new();
         let now = stage.clock.now();
+        // A crash that was asked for and never came must not come now: nobody would start the program again.
+        stage.crash.disarm();
         for (school, served) in &stage.ctx.schools {
             let before = self.known(stage, *school).await?;
             run::feed::read(&stage.ctx, served, now).await?;
@@ -288,22 +291,30 @@ impl Records {
 /// Pupils in the anomalies of one campaign.
 pub type Anomalous = BTreeSet<(PupilId, Code)>;
 
-async fn anomalies_of(stage: &Stage, key: CampaignKey) -> Result<Anomalous, StageFault> {
-    let rows = anomalies::list(&mut stage.ctx.store.read().await?, Some(key.school), !ALL).await?;
-    let of_pupil = |subject: Subject| match subject {
-        Subject::Pupil(pupil, phase) => phase.is_none_or(|phase| phase == key.phase).then_some(pupil),
-        Subject::Event(_) | Subject::Hole(..) | Subject::Epoch(_) | Subject::File(_) => None,
-    };
-    Ok(rows.into_iter().filter_map(|(.., one, _)| of_pupil(one.subject).map(|pupil| (pupil, one.code))).collect())
+/// What is read of navette's own.
+struct Known {
+    /// Nights that ended ok, with the instant of that end.
+    ok_nights: Vec<(Date, Option<Timestamp>)>,
+    anomalies: Vec<(Code, Subject)>,
 }
 
-/// Nights that ended ok, with the instant of that end.
-type OkNights = Vec<(Date, Option<Timestamp>)>;
+impl Known {
+    async fn of(stage: &Stage, school: SchoolKey) -> Result<Self, StageFault> {
+        let mut tx = stage.ctx.store.read().await?;
+        let rows = nights::list(&mut tx, school, u32::MAX).await?;
+        let ok = rows.into_iter().filter(|row| row.fact.outcome == Some(NightOutcome::Ok));
+        let ok_nights = ok.map(|row| (row.date, row.ended_at)).collect();
+        let rows = anomalies::list(&mut tx, Some(school), !ALL).await?;
+        Ok(Self { ok_nights, anomalies: rows.into_iter().map(|(.., one, _)| (one.code, one.subject)).collect() })
+    }
 
-async fn ok_nights(stage: &Stage, school: SchoolKey) -> Result<OkNights, StageFault> {
-    let rows = nights::list(&mut stage.ctx.store.read().await?, school, u32::MAX).await?;
-    let ok = rows.into_iter().filter(|row| row.fact.outcome == Some(NightOutcome::Ok));
-    Ok(ok.map(|row| (row.date, row.ended_at)).collect())
+    fn anomalies_of(&self, key: CampaignKey) -> Anomalous {
+        let of_pupil = |subject: &Subject| match subject {
+            Subject::Pupil(pupil, phase) => phase.is_none_or(|phase| phase == key.phase).then_some(*pupil),
+            Subject::Event(_) | Subject::Hole(..) | Subject::Epoch(_) | Subject::File(_) => None,
+        };
+        self.anomalies.iter().filter_map(|(code, subject)| Some((of_pupil(subject)?, *code))).collect()
+    }
 }
 
 /// The nights that were seen to be ok, and when they ended.

@@ -1,5 +1,6 @@
 //! The built-in scenario of `navette demo`, and its French timeline.
 
+use crate::codec::xml::roster::read_file;
 use crate::domain::{
     lot::Format,
     time::{Timestamp, Zone, french},
@@ -9,10 +10,16 @@ use crate::replay::{
     parse::parse,
     player::Happening,
     scenario::{Action, Scenario, Step, Who},
+    stage::Stage,
     steps::Played,
 };
-use crate::run::outcome::Done;
+use crate::run::{
+    outcome::Done,
+    roster::{self, Brought},
+};
+use crate::sandbox::{exports, hold};
 use crate::window::Hand;
+use std::{fs, io::Cursor, path::Path};
 
 /// The family name of the guide's pupil.
 const LAST_NAME: &str = "DUPOND";
@@ -24,12 +31,16 @@ const LAST_NAME: &str = "DUPOND";
 pub fn scenario(format: Format) -> Result<Scenario, Vec<Fault>> {
     let mut scenario = parse(include_str!("demo.toml"), "demo", None)?;
     scenario.format = format;
-    for school in &mut scenario.schools {
-        for pupil in school.pupils.iter_mut().filter(|pupil| pupil.id == "jules") {
-            pupil.last_name = Some(LAST_NAME.to_owned());
-        }
-    }
+    christen(&mut scenario);
     Ok(scenario)
+}
+
+/// The guide's pupil has the guide's name.
+pub fn christen(scenario: &mut Scenario) {
+    let pupils = scenario.schools.iter_mut().flat_map(|school| &mut school.pupils);
+    for pupil in pupils.filter(|pupil| pupil.id == "jules") {
+        pupil.last_name = Some(LAST_NAME.to_owned());
+    }
 }
 
 /// Tells what happens, a line each, as school staff would.
@@ -61,6 +72,32 @@ impl Timeline {
     }
 }
 
+/// What the school's *base élèves* exports, written to `folder` and put beside the téléservice: a line a school.
+///
+/// # Errors
+/// When they cannot be written or read, or the ledger cannot be used.
+pub async fn exports(stage: &Stage, folder: &Path) -> anyhow::Result<Vec<String>> {
+    let now = stage.clock.now();
+    let mut said = Vec::new();
+    for (key, served) in &stage.ctx.schools {
+        let office = hold(&stage.siecle).school(*key).map(|office| office.pupils.values().cloned().collect::<Vec<_>>());
+        let pupils = office.unwrap_or_default();
+        let written = exports::exports(*key, &pupils, &exports::enrolled(&pupils), now.civil_in(served.school.zone))?;
+        let mut brought = Brought::default();
+        fs::create_dir_all(folder)?;
+        for (name, bytes) in written {
+            fs::write(folder.join(name), &bytes)?;
+            let export = read_file(Cursor::new(bytes), &mut |_| ())?;
+            brought.add(export, &served.school)?;
+        }
+        let compared = roster::check(&stage.ctx, served, brought, now).await?;
+        let known: u32 = compared.pupils.iter().flat_map(|levels| levels.values()).sum();
+        let differences = compared.findings.len();
+        said.push(format!("base élèves de {key} : {known} élèves, {differences} écart(s) avec le téléservice"));
+    }
+    Ok(said)
+}
+
 fn told(step: &Step, played: &Played) -> Option<String> {
     let refused = played.outcome.as_deref().filter(|outcome| *outcome != "ok");
     let said = match &step.action {
@@ -82,8 +119,8 @@ fn told(step: &Step, played: &Played) -> Option<String> {
             format!("{} accepte pour {} : {}", who.by, who.pupil, voies.join(", "))
         }
         Action::Respond { division, .. } => {
-            let division = division.as_ref().map_or("toutes les divisions", |division| division.as_str());
-            format!("conseil de classe : les réponses de la {division} sont saisies dans Siècle")
+            let whose = division.as_ref().map_or_else(String::new, |division| format!(" de la {division}"));
+            format!("conseil de classe : les réponses{whose} sont saisies dans Siècle")
         }
         Action::EntryComplete => "l'établissement déclare la saisie terminée".to_owned(),
         Action::Window { hand: Hand::Reopen, .. } => "l'établissement demande la réouverture".to_owned(),

@@ -142,8 +142,13 @@ impl<'d> Section<'d> {
         texts
     }
 
-    /// A table whose keys are free, with values read by `read`.
-    pub fn map<T>(&self, key: &'static str, read: impl Fn(&DeValue<'_>) -> Option<T>) -> Option<BTreeMap<String, T>> {
+    /// A table whose keys are free, with values read by `read`; one that it does not read must be `wanted`.
+    pub fn map<T>(
+        &self,
+        key: &'static str,
+        wanted: &str,
+        read: impl Fn(&DeValue<'_>) -> Option<T>,
+    ) -> Option<BTreeMap<String, T>> {
         let Some(table) = self.take(key)?.as_table() else {
             self.fault_of(key, "must be a table");
             return None;
@@ -154,7 +159,7 @@ impl<'d> Section<'d> {
                 Some(read) => _ = map.insert(name.get_ref().to_string(), read),
                 None => self
                     .faults
-                    .at(value.span().start, format!("{}: `{key}.{}` is not right", self.what, name.get_ref())),
+                    .at(value.span().start, format!("{}: `{key}.{}` must be {wanted}", self.what, name.get_ref())),
             }
         }
         Some(map)

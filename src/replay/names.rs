@@ -13,7 +13,7 @@ const FIRST_PUPIL: i64 = 100;
 /// Who is who.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    pupils: BTreeMap<String, (SchoolKey, PupilId)>,
+    pupils: BTreeMap<(SchoolKey, String), PupilId>,
     pupil_names: BTreeMap<(SchoolKey, PupilId), String>,
     representatives: BTreeMap<String, RepresentativeId>,
     representative_names: BTreeMap<RepresentativeId, String>,
@@ -22,10 +22,10 @@ pub struct Names {
 impl Names {
     /// Gives a pupil its identifier, in order of appearance across the scenario; one who comes back keeps it.
     pub fn enrol(&mut self, school: SchoolKey, spec: &PupilSpec) -> (PupilId, Vec<RepresentativeId>) {
-        let known = self.pupils.get(&spec.id).filter(|(at, _)| *at == school).map(|(_, pupil)| *pupil);
+        let known = self.pupils.get(&(school, spec.id.clone())).copied();
         let next = FIRST_PUPIL + i64::try_from(self.pupil_names.len()).unwrap_or(i64::MAX - FIRST_PUPIL);
         let pupil = known.unwrap_or(PupilId(next));
-        self.pupils.insert(spec.id.clone(), (school, pupil));
+        self.pupils.insert((school, spec.id.clone()), pupil);
         self.pupil_names.insert((school, pupil), spec.id.clone());
         let representatives = spec.representatives.iter().map(|name| self.representative(name)).collect();
         (pupil, representatives)
@@ -38,9 +38,12 @@ impl Names {
         id
     }
 
-    /// The school and identifier of a pupil.
-    pub fn pupil(&self, name: &str) -> Option<(SchoolKey, PupilId)> {
-        self.pupils.get(name).copied()
+    /// The school and identifier of the pupil whom a step at `school` names: its own, else another school's. Two schools
+    /// may have synthetic pupils of the same names.
+    pub fn pupil(&self, school: SchoolKey, name: &str) -> Option<(SchoolKey, PupilId)> {
+        let own = self.pupils.get(&(school, name.to_owned())).map(|pupil| (school, *pupil));
+        let mut others = self.pupils.iter().filter(|((_, other), _)| other == name);
+        own.or_else(|| others.next().map(|((at, _), pupil)| (*at, *pupil)))
     }
 
     /// The identifier of a representative.
@@ -61,8 +64,8 @@ impl Names {
         self.representative_names.get(&id).cloned().unwrap_or_else(|| id.to_string())
     }
 
-    /// Every pupil by name.
+    /// Every pupil, by school and name.
     pub fn pupils(&self) -> impl Iterator<Item = (&String, SchoolKey, PupilId)> {
-        self.pupils.iter().map(|(name, (school, pupil))| (name, *school, *pupil))
+        self.pupils.iter().map(|((school, name), pupil)| (name, *school, *pupil))
     }
 }

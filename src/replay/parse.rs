@@ -16,7 +16,10 @@ use crate::replay::{
     parse::{names::Known, steps::step},
     scenario::{CampaignSpec, PupilSpec, Scenario, SchoolSpec, Step, Way},
 };
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 use toml::de::{DeTable, DeValue};
 
 /// The slot when none is given.
@@ -56,16 +59,13 @@ fn scenario(top: &Section<'_>, folder_name: &str, folder: Option<PathBuf>) -> Op
     let ways = [("directory", Way::Directory), ("http", Way::Http)];
     let transport = top.parsed("transport", |text| one_of(text, &ways));
     let slot = top.parsed("slot", parse_slot).or_else(|| parse_time_of_day(SLOT).ok())?;
-    let schools: Vec<SchoolSpec> = top.sections("school").iter().filter_map(school).collect();
-    let Some(first) = schools.first() else {
-        top.fault("`[[school]]` is missing");
-        return None;
-    };
+    let schools = schools(top);
+    let first = schools.first()?;
     let start = top.parsed("start", |text| Timestamp::parse_in(text, first.zone));
     let campaigns: Vec<CampaignSpec> =
         top.sections("campaign").iter().filter_map(|section| campaign(section, &schools)).collect();
     let mut steps = Vec::new();
-    let mut known = Known::of(&schools);
+    let mut known = Known::of(&schools, folder.clone());
     for section in top.sections("step") {
         let step = step(&section, &schools, &campaigns);
         if let Some(step) = &step {
@@ -106,7 +106,7 @@ pub(in crate::replay) fn one_of<T: Copy>(text: &str, words: &[(&str, T)]) -> Res
 
 /// A slot that the change of time cannot skip (guard.md: 02:00 to 02:59 is refused).
 fn parse_slot(text: &str) -> Result<TimeOfDay, String> {
-    let slot = parse_time_of_day(text).map_err(|fault| fault.to_string())?;
+    let slot = parse_time_of_day(text).map_err(|_| format!("not a time of day such as {SLOT}"))?;
     if text.starts_with("02:") { Err("02:00 to 02:59 is refused".to_owned()) } else { Ok(slot) }
 }
 
@@ -122,6 +122,27 @@ pub(in crate::replay) fn parse_phase(text: &str) -> Result<Phase, String> {
     Phase::of_code(text).ok_or_else(|| "must be PROVISOIRE or DEFINITIVE".to_owned())
 }
 
+/// Every school, in file order; a school and a name in it stand for one thing each.
+fn schools(top: &Section<'_>) -> Vec<SchoolSpec> {
+    let sections = top.sections("school");
+    if sections.is_empty() {
+        top.fault("`[[school]]` is missing");
+    }
+    let mut schools: Vec<SchoolSpec> = Vec::new();
+    for section in &sections {
+        let Some(found) = school(section) else { continue };
+        if schools.iter().any(|other| other.uai == found.uai) {
+            section.fault_of("uai", "is that of another school of this scenario");
+        }
+        let mut names = BTreeSet::new();
+        for pupil in found.pupils.iter().filter(|pupil| !names.insert(&pupil.id)) {
+            section.fault(format!("two pupils are called \"{}\"", pupil.id));
+        }
+        schools.push(found);
+    }
+    schools
+}
+
 fn school(section: &Section<'_>) -> Option<SchoolSpec> {
     section.needed("uai");
     section.needed("level");
@@ -135,7 +156,7 @@ fn school(section: &Section<'_>) -> Option<SchoolSpec> {
         table.finish();
     }
     let count = |value: &DeValue<'_>| number_of(value).and_then(|count| u32::try_from(count).ok());
-    for (division, count) in section.map("divisions", count).unwrap_or_default() {
+    for (division, count) in section.map("divisions", "a number of pupils", count).unwrap_or_default() {
         match Division::parse(&division) {
             Ok(division) => pupils.extend((1..=count).map(|n| synthetic(&division, n))),
             Err(fault) => section.fault_of("divisions", fault),
@@ -218,7 +239,7 @@ impl Times<'_, '_> {
         // Keys that do not belong here are left for the section to call unknown.
         let [opens, closes, reopens, ends] = ["opens", "closes", "reopens", "ends"]
             .map(|key| keys.contains(&key).then(|| self.section.text(key)).flatten().map(|text| (key, text)));
-        let councils = self.section.map("councils", |value| match value {
+        let councils = self.section.map("councils", "a date and time", |value| match value {
             DeValue::String(text) => Some(text.to_string()),
             DeValue::Datetime(time) => Some(time.to_string()),
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Array(_) | DeValue::Table(_) => {
@@ -257,3 +278,6 @@ impl Times<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,15 @@
 //! Plays a scenario: from step to step the clock jumps, and whatever falls due in between happens at its due instant.
 
 use crate::crash::Point;
-use crate::domain::time::{MINUTE_S, Timestamp};
+use crate::domain::{
+    school::SchoolKey,
+    time::{MINUTE_S, Timestamp},
+};
 use crate::guard::CalendarChange;
 use crate::replay::{
     expect,
     report::{Report, StepReport},
+    rest::Rest,
     scenario::{Action, Scenario, Step, Way},
     stage::{Database, Stage, StageFault},
     steps::{self, Played},
@@ -97,8 +101,7 @@ pub struct Player<'s, 't> {
     up: bool,
     /// Killed, and not started again yet.
     dead: bool,
-    /// The last tick changed nothing, and nothing happened since.
-    settled: bool,
+    rest: Rest,
     ticked: Option<Timestamp>,
     steps: Vec<StepReport>,
     failures: Vec<String>,
@@ -133,7 +136,7 @@ impl<'s, 't> Player<'s, 't> {
             kill: how.kill,
             up: true,
             dead: false,
-            settled: false,
+            rest: Rest::default(),
             ticked: None,
             steps: Vec::new(),
             failures: Vec::new(),
@@ -221,6 +224,29 @@ impl<'s, 't> Player<'s, 't> {
         Ok(true)
     }
 
+    /// Plays what falls due until an instant, whatever people did since at the far sides.
+    ///
+    /// # Errors
+    /// When the machine failed.
+    pub async fn pass(&mut self, until: Timestamp) -> Result<(), StageFault> {
+        self.rest.wake_all();
+        self.advance(until).await?;
+        self.stage.clock.set(until);
+        Ok(())
+    }
+
+    /// Plays up to a step that no scenario holds, and the step; what came of it.
+    ///
+    /// # Errors
+    /// When the machine failed.
+    pub async fn play(&mut self, step: &Step) -> Result<Played, StageFault> {
+        self.pass(step.at).await?;
+        let played = self.act(step).await?;
+        self.rest.wake_all();
+        (self.told)(&Happening::Step(step, &played));
+        Ok(played)
+    }
+
     /// Plays up to a step, and the step.
     ///
     /// # Errors
@@ -246,8 +272,9 @@ impl<'s, 't> Player<'s, 't> {
             }
             Action::Expect(expected) => {
                 let differences = expect::differences(&self.stage, step, expected).await?;
+                let played = if differences.is_empty() { Played::ok() } else { Played::word("FAILED") };
                 self.failures.extend(differences.into_iter().map(|said| format!("step {n} (expect): {said}")));
-                Played::ok()
+                played
             }
             Action::Draft(_)
             | Action::Validate(_)
@@ -272,9 +299,11 @@ impl<'s, 't> Player<'s, 't> {
             | Action::Crash { .. } => self.act(step).await?,
         };
         self.stage.turn().await;
-        self.settled = false;
+        self.wake(step);
         if let (Some(outcome), Some(expected)) = (&played.outcome, &step.expect)
             && outcome != expected
+            // A failing assertion has said every difference.
+            && !matches!(step.action, Action::Expect(_))
         {
             self.failures.push(format!("step {n} ({}): expected {expected}, came {outcome}", step.name));
         }
@@ -311,11 +340,8 @@ impl<'s, 't> Player<'s, 't> {
         while self.scenario.daemon && self.up && !self.dead {
             let now = self.stage.clock.now();
             let soon = self.ticked.filter(|at| now <= *at).map_or(now.ceil_minute(), |at| at.plus_s(MINUTE_S));
-            let next = if self.settled && !self.every_minute {
-                self.named(now).await?.map(|at| at.max(soon))
-            } else {
-                Some(soon)
-            };
+            let schools = self.stage.ctx.schools.keys().copied();
+            let next = if self.every_minute { Some(soon) } else { self.rest.next(schools, soon) };
             let Some(next) = next.filter(|next| *next <= until) else { break };
             self.stage.clock.set(next);
             self.tick(next).await?;
@@ -327,32 +353,35 @@ impl<'s, 't> Player<'s, 't> {
         Ok(())
     }
 
-    /// The next whole minute that guard, nights, retries and calendars name.
-    async fn named(&self, now: Timestamp) -> Result<Option<Timestamp>, StageFault> {
-        let mut next = None;
-        for served in self.stage.ctx.schools.values() {
-            let named = run::next::instant(&self.stage.ctx, served, now).await?;
-            next = [next, named.map(Timestamp::ceil_minute)].into_iter().flatten().min();
+    /// Wakes the schools at which a step may have changed something.
+    fn wake(&mut self, step: &Step) {
+        if step.action.is_everywhere() {
+            self.rest.wake_all();
         }
-        Ok(next)
+        let own = SchoolKey { uai: step.uai, year: self.scenario.year };
+        self.rest.wake(own);
+        if let Some((school, _)) = step.action.pupil().and_then(|pupil| self.stage.names.pupil(own, pupil)) {
+            self.rest.wake(school);
+        }
     }
 
     async fn tick(&mut self, now: Timestamp) -> Result<(), StageFault> {
         self.ticked = Some(now);
         let left = self.failures_left();
-        let (crash, all) = (self.stage.crash.clone(), BTreeSet::new());
+        let is_due = |school: &SchoolKey| self.every_minute || self.rest.is_due(*school, now);
+        let due: BTreeSet<SchoolKey> = self.stage.ctx.schools.keys().copied().filter(is_due).collect();
+        let crash = self.stage.crash.clone();
         let summary = tokio::select! {
             biased;
-            summary = run::tick(&self.stage.ctx, &all, now) => Some(summary),
+            summary = run::tick(&self.stage.ctx, &due, now) => Some(summary),
             () = crash.died() => None,
         };
         match summary {
             Some(summary) => {
-                let changed = summary.schools.values().any(Done::changed);
-                if changed {
+                if summary.schools.values().any(Done::changed) {
                     (self.told)(&Happening::Tick(now, &summary));
                 }
-                self.settled = !changed && left == self.failures_left();
+                self.lay(&summary, left == self.failures_left(), now).await?;
             }
             None if self.was_killed() => {
                 self.restart(now).await?;
@@ -365,7 +394,21 @@ impl<'s, 't> Player<'s, 't> {
         Ok(())
     }
 
-    /// How many failures the far sides still owe: a tick that used one up may be followed by another outcome.
+    /// Schools rest whose tick changed nothing; none does when it used up a failure of a far side, as another outcome may
+    /// follow.
+    async fn lay(&mut self, summary: &Summary, used_none_up: bool, now: Timestamp) -> Result<(), StageFault> {
+        for (school, done) in &summary.schools {
+            if done.changed() || !used_none_up {
+                self.rest.wake(*school);
+            } else if let Some(served) = self.stage.ctx.schools.get(school) {
+                let named = run::next::instant(&self.stage.ctx, served, now).await?;
+                self.rest.lay(*school, named.map(Timestamp::ceil_minute));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many failures the far sides still owe.
     fn failures_left(&self) -> u32 {
         let families = hold(&self.stage.teleservice).faults.left();
         families.saturating_add(hold(&self.stage.siecle).faults.left())
@@ -396,7 +439,7 @@ impl<'s, 't> Player<'s, 't> {
     /// Nothing of the dead program is left but what it committed.
     async fn reopen(&mut self) -> Result<(), StageFault> {
         self.dead = false;
-        self.settled = false;
+        self.rest.wake_all();
         self.stage.restart().await
     }
 }

@@ -11,6 +11,9 @@ pub struct Report {
     pub scenario: String,
     /// Whether everything held.
     pub ok: bool,
+    /// What did not hold, each with the step, what was expected and what came.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failures: Vec<String>,
     /// Steps played, in order.
     pub steps: Vec<StepReport>,
     /// Every lot of the ledger, by school and number.

@@ -230,6 +230,64 @@ pub enum Action {
     Expect(Box<Expected>),
 }
 
+impl Action {
+    /// The pupil that it is about.
+    pub const fn pupil(&self) -> Option<&String> {
+        match self {
+            Self::Draft(entry) | Self::Validate(entry) => Some(&entry.who.pupil),
+            Self::Logout(who) | Self::Acknowledge(who) | Self::Reply { who, .. } => Some(&who.pupil),
+            Self::Arrive(pupil) => Some(&pupil.id),
+            Self::Leave { pupil } => Some(pupil),
+            Self::Respond { pupil, .. } => pupil.as_ref(),
+            Self::ValidateAll { .. }
+            | Self::AcknowledgeAll
+            | Self::Emit { .. }
+            | Self::Window { .. }
+            | Self::Calendar { .. }
+            | Self::Switch { .. }
+            | Self::EntryComplete
+            | Self::Sync { .. }
+            | Self::Resync
+            | Self::Approve
+            | Self::Faults(..)
+            | Self::Deliver { .. }
+            | Self::Daemon { .. }
+            | Self::Crash { .. }
+            | Self::Expect(_) => None,
+        }
+    }
+
+    /// Whether it may change something at every school, and not only at its own.
+    pub const fn is_everywhere(&self) -> bool {
+        match self {
+            Self::Faults(..) | Self::Daemon { .. } | Self::Crash { .. } => EVERYWHERE,
+            Self::Sync { named } => !*named,
+            Self::Draft(_)
+            | Self::Validate(_)
+            | Self::ValidateAll { .. }
+            | Self::Logout(_)
+            | Self::Acknowledge(_)
+            | Self::AcknowledgeAll
+            | Self::Reply { .. }
+            | Self::Emit { .. }
+            | Self::Arrive(_)
+            | Self::Leave { .. }
+            | Self::Window { .. }
+            | Self::Calendar { .. }
+            | Self::Switch { .. }
+            | Self::Respond { .. }
+            | Self::EntryComplete
+            | Self::Resync
+            | Self::Approve
+            | Self::Deliver { .. }
+            | Self::Expect(_) => !EVERYWHERE,
+        }
+    }
+}
+
+/// At every school.
+const EVERYWHERE: bool = true;
+
 /// A pupil and a representative.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who {

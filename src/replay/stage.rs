@@ -131,6 +131,7 @@ impl Stage {
         let crash = folders.clone().map_or_else(Crash::counting, |folders| {
             Crash::observed(Arc::new(move |point| Box::pin(Arc::clone(&folders).at(point))))
         });
+        let files = Files::for_a_play(crash.clone());
         let mut served = Vec::new();
         let far = match way {
             Way::Http => {
@@ -141,7 +142,7 @@ impl Stage {
                 served.extend([families, councils]);
                 far
             }
-            Way::Directory => Arc::new(folder_sides(folder.path(), &crash)),
+            Way::Directory => Arc::new(folder_sides(folder.path(), &files)),
         };
         let database_url = match database {
             Database::Url(url) => scratch::beside(url).await?,
@@ -150,16 +151,18 @@ impl Stage {
                 format!("sqlite:{}", folder.path().join("navette").join("navette.db").display())
             }
         };
-        let store = Store::open(&database_url, crash.clone()).await?;
+        let store = Store::open_for_a_play(&database_url, crash.clone()).await?;
         let ctx = Context {
             store,
-            files: Files::new(crash.clone()),
+            files,
             files_root: folder.path().join("files"),
             schools: scenario.schools.iter().map(|spec| served_school(scenario, spec, &far)).collect(),
             settings: settings(scenario),
             clock: clock.clone(),
             holder: Holder { host: "replay".to_owned(), process: std::process::id() },
             crash: crash.clone(),
+            mail: None,
+            references: None,
         };
         let is_beside = matches!(database, Database::Url(_));
         Ok(Self {
@@ -204,7 +207,7 @@ impl Stage {
     pub async fn restart(&mut self) -> Result<(), StageFault> {
         self.crash.revive();
         self.ctx.store.close().await;
-        self.ctx.store = Store::open(&self.database_url, self.crash.clone()).await?;
+        self.ctx.store = Store::open_for_a_play(&self.database_url, self.crash.clone()).await?;
         Ok(())
     }
 
@@ -229,7 +232,7 @@ impl Stage {
         }
         for server in self.served {
             if let Err(fault) = server.stop().await {
-                tracing::error!("A stand-in's server failed: {fault}");
+                tracing::error!(name: "stand_in.failed", "A stand-in's server failed: {fault}");
             }
         }
     }
@@ -279,6 +282,7 @@ fn settings(scenario: &Scenario) -> Settings {
         thresholds: Thresholds::default(),
         policy: Policy { overrides: scenario.overrides, enforce: !bool::default() },
         nomenclature: None,
+        keep_files_days: None,
     }
 }
 
@@ -305,10 +309,10 @@ fn http_sides(
     })
 }
 
-fn folder_sides(root: &Path, crash: &Crash) -> FarSides {
+fn folder_sides(root: &Path, files: &Files) -> FarSides {
     FarSides {
-        teleservice: Arc::new(Teleservice::directory(DirectoryOptions { path: root.join(TELESERVICE) }, crash.clone())),
-        siecle: Arc::new(Siecle::directory(DirectoryOptions { path: root.join(SIECLE) }, crash.clone())),
+        teleservice: Arc::new(Teleservice::directory(DirectoryOptions { path: root.join(TELESERVICE) }, files.clone())),
+        siecle: Arc::new(Siecle::directory(DirectoryOptions { path: root.join(SIECLE) }, files.clone())),
     }
 }
 
@@ -342,7 +346,7 @@ impl Folders {
         let (families, councils) = &mut *hands;
         for turned in [families.turn(now).await, councils.turn(now).await] {
             if let Err(fault) = turned {
-                tracing::error!("A stand-in could not take its turn: {fault}");
+                tracing::error!(name: "stand_in.failed", "A stand-in could not take its turn: {fault}");
             }
         }
     }

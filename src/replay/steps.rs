@@ -25,7 +25,7 @@ use crate::sandbox::{
 };
 use crate::store::feed::Stop;
 use crate::window::{self, Answer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Who asks for a dérogation in a scenario.
 const OPERATOR: &str = "replay";
@@ -47,7 +47,8 @@ impl Played {
         Self::word("ok")
     }
 
-    fn word(word: &str) -> Self {
+    /// One word came.
+    pub fn word(word: &str) -> Self {
         Self { outcome: Some(word.to_owned()), earliest: None, sentence: None }
     }
 
@@ -158,7 +159,7 @@ impl At<'_> {
     }
 
     fn pupil(&self, stage: &Stage, name: &str) -> Result<(SchoolKey, PupilId), StageFault> {
-        stage.names.pupil(name).ok_or_else(|| self.fault(&format!("no pupil is called \"{name}\"")))
+        stage.names.pupil(self.school, name).ok_or_else(|| self.fault(&format!("no pupil is called \"{name}\"")))
     }
 
     fn who(&self, stage: &Stage, who: &Who) -> Result<(SchoolKey, PupilId, RepresentativeId), StageFault> {
@@ -255,6 +256,7 @@ fn councils(stage: &Stage, at: &At<'_>) -> Result<Played, StageFault> {
         pupil,
         value: value.clone(),
         reason: reason.clone(),
+        reasons: BTreeMap::new(),
         proposals: proposals
             .iter()
             .map(|(track, accepted)| (track.code().to_owned(), word(*accepted).to_owned()))

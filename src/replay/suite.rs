@@ -2,6 +2,7 @@
 
 use crate::crash::Point;
 use crate::replay::{
+    abreast::{self, abreast},
     golden::{self, Tree},
     parse::parse,
     player::{Ended, How, play},
@@ -10,13 +11,11 @@ use crate::replay::{
     stage::{Database, StageFault},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
-    thread,
 };
-use tokio::{sync::Semaphore, task::JoinSet};
 
 /// The file that makes a folder a scenario.
 const SCENARIO: &str = "scenario.toml";
@@ -32,7 +31,7 @@ pub struct Wishes {
     pub bless: bool,
     /// Leave the exchanged files here.
     pub keep: Option<PathBuf>,
-    /// Play on this database.
+    /// Play on this database, apart from what lies there.
     pub database: Option<String>,
     /// Play each scenario once for every crash point that it reaches.
     pub crash_everywhere: bool,
@@ -56,10 +55,8 @@ pub enum Unreadable {
 pub struct Verdict {
     /// Its folder.
     pub folder: PathBuf,
-    /// Its report.
+    /// Its report, with why it failed.
     pub report: Report,
-    /// Why it failed.
-    pub failures: Vec<String>,
 }
 
 /// Every folder at or under `path` that holds a scenario, sorted.
@@ -99,13 +96,34 @@ pub fn read(folder: &Path) -> Result<Scenario, Unreadable> {
     })
 }
 
+/// Plays scenarios as wished, several at once; `told` hears of each in their order.
+///
+/// # Errors
+/// When one could not be set up, or the machine failed; those of `told`.
+pub async fn all<E: From<StageFault>>(
+    scenarios: Vec<(PathBuf, Scenario)>,
+    wishes: &Wishes,
+    told: impl FnMut(Verdict) -> Result<(), E>,
+) -> Result<(), E> {
+    let wishes = wishes.clone();
+    let at_once = abreast::at_once();
+    let play = move |(folder, scenario): (PathBuf, Scenario)| {
+        let wishes = wishes.clone();
+        async move { one(&folder, &scenario, &wishes).await }
+    };
+    abreast(scenarios, at_once, play, told).await
+}
+
+fn database(wishes: &Wishes) -> Database {
+    wishes.database.clone().map_or(Database::Default, Database::Url)
+}
+
 /// Plays one scenario as wished.
 ///
 /// # Errors
 /// When it could not be set up, or the machine failed.
 pub async fn one(folder: &Path, scenario: &Scenario, wishes: &Wishes) -> Result<Verdict, StageFault> {
-    let database = wishes.database.clone().map_or(Database::Default, Database::Url);
-    let how = How { database, ..How::plain() };
+    let how = How { database: database(wishes), ..How::plain() };
     let ended = play(scenario, &how, &mut |_| ()).await?;
     let kills = kills(&ended);
     let mut failures = ended.failures;
@@ -127,7 +145,8 @@ pub async fn one(folder: &Path, scenario: &Scenario, wishes: &Wishes) -> Result<
         failures.extend(crash_everywhere(scenario, &report, kills, &how).await?);
     }
     report.ok = failures.is_empty();
-    Ok(Verdict { folder: folder.to_owned(), report, failures })
+    report.failures = failures;
+    Ok(Verdict { folder: folder.to_owned(), report })
 }
 
 /// Writes a tree to a folder.
@@ -166,22 +185,18 @@ async fn crash_everywhere(
     kills: Vec<(Point, u32)>,
     how: &How,
 ) -> Result<Vec<String>, StageFault> {
-    let at_once = thread::available_parallelism().map_or(1, usize::from);
-    let (gate, scenario) = (Arc::new(Semaphore::new(at_once)), Arc::new(scenario.clone()));
-    let mut plays = JoinSet::new();
-    for kill in kills {
-        let (gate, scenario, how) = (Arc::clone(&gate), Arc::clone(&scenario), how.clone());
-        plays.spawn(async move {
-            // The gate is never closed, so that waiting for it can't fail.
-            let _place = gate.acquire().await;
+    let (scenario, how) = (Arc::new(scenario.clone()), how.clone());
+    let at_once = abreast::at_once();
+    let play = move |kill: (Point, u32)| {
+        let (scenario, how) = (Arc::clone(&scenario), how.clone());
+        async move {
             let ended = play(&scenario, &How { kill: Some(kill), ..how }, &mut |_| ()).await?;
             ended.stage.strike().await;
-            Ok::<_, StageFault>((kill, ended.killed, ended.report, ended.failures))
-        });
-    }
-    let mut failures = BTreeMap::new();
-    while let Some(played) = plays.join_next().await {
-        let (kill, killed, report, failed) = played.map_err(|fault| StageFault::SetUp(fault.to_string()))??;
+            Ok((kill, ended.killed, ended.report, ended.failures))
+        }
+    };
+    let mut failures = Vec::new();
+    let told = |((point, nth), killed, report, failed): ((Point, u32), bool, Report, Vec<String>)| {
         let mut said = differences(calm, &report);
         // Where it first went another way than the calm run, for whoever looks for the cause.
         if !said.is_empty() {
@@ -190,12 +205,12 @@ async fn crash_everywhere(
         if !killed {
             said.push("it was not passed".to_owned());
         }
-        failures.insert(kill, said);
-    }
-    let named = |((point, nth), said): ((Point, u32), Vec<String>)| {
-        said.into_iter().map(move |what| format!("killed at {}, passage {nth}: {what}", point.name()))
+        let named = |what| format!("killed at {}, passage {nth}: {what}", point.name());
+        failures.extend(said.into_iter().map(named));
+        Ok::<(), StageFault>(())
     };
-    Ok(failures.into_iter().flat_map(named).collect())
+    abreast(kills, at_once, play, told).await?;
+    Ok(failures)
 }
 
 /// What differs between the end of a calm run and that of a killed one.

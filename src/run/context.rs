@@ -4,14 +4,15 @@ use crate::check::nomenclature::Nomenclature;
 use crate::clock::Clock;
 use crate::crash::Crash;
 use crate::domain::{
-    campaign::CampaignKey,
     lot::{Document, Encoding, FileName, Format},
     school::{School, SchoolKey},
     time::{TimeOfDay, Zone},
 };
 use crate::files::{FileFault, Files};
 use crate::guard::Policy;
+use crate::mail::Post;
 use crate::plan::thresholds::Thresholds;
+use crate::run::reference::References;
 use crate::store::{Store, lease::Holder};
 use crate::transport::{siecle::Siecle, teleservice::Teleservice};
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -54,15 +55,22 @@ pub struct Settings {
     pub policy: Policy,
     /// Formation codes, for the warning `MEF`.
     pub nomenclature: Option<Nomenclature>,
+    /// Days for which exchanged files are kept once they are over; none: for ever, as replay's audit reads them all.
+    pub keep_files_days: Option<u16>,
 }
 
 /// Heartbeats after which a lease is taken over: four missed, and one of grace.
 const BEATS_MISSED: u64 = 5;
 
+/// A lease without a sign of life for longer than this is taken over.
+pub fn lease_stale_s(heartbeat: Duration) -> i64 {
+    i64::try_from(heartbeat.as_secs() * BEATS_MISSED).unwrap_or(i64::MAX)
+}
+
 impl Settings {
     /// A lease without a sign of life for longer than this is taken over.
     pub fn lease_stale_s(&self) -> i64 {
-        i64::try_from(self.heartbeat.as_secs() * BEATS_MISSED).unwrap_or(i64::MAX)
+        lease_stale_s(self.heartbeat)
     }
 }
 
@@ -85,6 +93,10 @@ pub struct Context {
     pub holder: Holder,
     /// Crash points.
     pub crash: Crash,
+    /// By whom letters to the schools go; none where mail is off.
+    pub mail: Option<Arc<Post>>,
+    /// The references that stand for pupils, where the configuration gives their key; else the store keeps one.
+    pub references: Option<References>,
 }
 
 impl Context {
@@ -98,14 +110,18 @@ impl Context {
     /// # Errors
     /// When the folder cannot be written, or holds another file under this name.
     pub async fn keep(&self, name: &FileName, bytes: &[u8]) -> Result<(), FileFault> {
-        let folder = self.folder(&name.key, name.document);
+        let folder = self.folder(name.key.school, name.document);
         self.files.create_private_dir(&folder).await?;
         self.files.publish(&folder, &name.to_string(), bytes).await
     }
 
-    /// The folder where exchanged files of one kind lie.
-    fn folder(&self, key: &CampaignKey, document: Document) -> PathBuf {
-        let SchoolKey { uai, year } = key.school;
-        self.files_root.join(uai.as_str()).join(year.to_string()).join(document.folder())
+    /// The folder where a school's exchanged files of one kind lie.
+    pub fn folder(&self, school: SchoolKey, document: Document) -> PathBuf {
+        self.year_folder(school).join(document.folder())
+    }
+
+    /// The folder of a school's exchanged files of one year.
+    pub fn year_folder(&self, school: SchoolKey) -> PathBuf {
+        self.files_root.join(school.uai.as_str()).join(school.year.to_string())
     }
 }

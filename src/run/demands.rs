@@ -159,7 +159,7 @@ async fn send_lot(
         Outcome::Refused { code, set_up, .. } => {
             done.rejected += 1;
             let number = lot.head.number;
-            tracing::error!(lot.number = number, set_up, "Lot {number} was refused with {code}");
+            tracing::error!(name: "lot.refused", { lot.number = number, set_up }, "Lot {number} was refused with {code}");
         }
         Outcome::TryAgain { .. } => done.failures.push(failure(Step::Demands, &answer)),
     }

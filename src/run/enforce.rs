@@ -25,16 +25,19 @@ const BY_HAND: bool = true;
 /// # Errors
 /// The store's.
 pub async fn enforce(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<(), StepError> {
-    let keys = campaigns::keys(&mut ctx.store.read().await?, served.school.key).await?;
-    for key in keys {
-        // Most ticks find nothing to do: a reading transaction tells, and only a writing one decides.
-        let mut tx = ctx.store.read().await?;
+    // Most ticks find nothing to do: a reading transaction tells, and only a writing one decides.
+    let mut tx = ctx.store.read().await?;
+    let mut asked = Vec::new();
+    for key in campaigns::keys(&mut tx, served.school.key).await? {
         let (facts, journal) = facts::of(ctx, &mut tx, key, far).await?;
-        drop(tx);
         let unjudged = facts.calendar().is_some() && journal.windows.iter().any(is_unjudged);
         if unjudged || guard::enforce(&facts, now).is_some() {
-            one(ctx, key, far, now).await?;
+            asked.push(key);
         }
+    }
+    drop(tx);
+    for key in asked {
+        one(ctx, key, far, now).await?;
     }
     Ok(())
 }
@@ -61,7 +64,10 @@ fn is_unjudged(event: &WindowEvent) -> bool {
 }
 
 /// One campaign: facts, verdict and intent in one writing transaction.
-async fn one(ctx: &Context, key: CampaignKey, far: FarSide, now: Timestamp) -> Result<(), StepError> {
+///
+/// # Errors
+/// The store's.
+pub async fn one(ctx: &Context, key: CampaignKey, far: FarSide, now: Timestamp) -> Result<(), StepError> {
     let mut tx = ctx.store.write_for(key.school).await?;
     judge(ctx, &mut tx, key, far, now).await?;
     let (facts, _) = facts::of(ctx, &mut tx, key, far).await?;

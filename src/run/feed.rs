@@ -14,6 +14,7 @@ use crate::domain::{
 use crate::run::{
     context::{Context, Served},
     outcome::{Done, Failure, Step},
+    roster,
     step::{StepError, failure},
 };
 use crate::store::{
@@ -188,10 +189,11 @@ async fn apply_events(
     let mut states = feed::states(tx, school, &ids).await?;
     let deadlines = campaigns::deadlines(tx, school).await?;
     let carried = responses::carried_versions(tx, school, &orders_in(events)).await?;
+    let nomenclature = roster::nomenclature(ctx, tx, school).await?;
     let rules = Rules {
         deadlines: &deadlines,
         carried: &|order, pupil, phase| carried.get(&(order, pupil, phase)).copied(),
-        nomenclature: ctx.settings.nomenclature.as_ref(),
+        nomenclature: nomenclature.as_deref(),
         now,
     };
     let mut changes = Vec::new();

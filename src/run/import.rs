@@ -7,7 +7,7 @@ use crate::run::{
     give,
     outcome::Done,
     read_and_enforce, release,
-    responses::{self, Arrived, Taken},
+    responses::{self, Arrived, Carry, Taken},
     settled,
     step::StepError,
 };
@@ -41,7 +41,7 @@ async fn take(
     for file in files {
         taken.push(responses::take(ctx, &lease, far, file, now, &mut done).await?);
     }
-    responses::carry(ctx, &lease, now).await?;
+    responses::carry(ctx, &lease, Carry::Everything, now).await?;
     give(ctx, served, now, &mut done).await?;
     release(ctx, &lease).await?;
     Ok(done)

@@ -1,29 +1,35 @@
 //! Which night is due at a school, its record, the order of its campaigns, and the heartbeat of its lease.
 
 use crate::crash::Point;
-use crate::domain::{campaign::CampaignKey, school::SchoolKey, time::Timestamp};
+use crate::domain::{
+    campaign::{Calendar, CampaignKey},
+    school::SchoolKey,
+    time::Timestamp,
+};
 use crate::guard::facts::FarSide;
 use crate::nights::{self, ClosingFact, Due, DueKind, NightLedger, NightOutcome};
 use crate::run::{
     context::{Context, Served},
     facts,
-    outcome::Done,
+    outcome::{Done, Step},
+    report,
     step::StepError,
 };
 use crate::store::{
-    Store, campaigns,
+    Store, Tx, campaigns,
     lease::{self, Lease},
     nights as ledger,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
+use tracing::{Instrument, warn};
 
 /// The night, or the extra run after a closing, that is due at `now`.
 ///
 /// # Errors
 /// The store's.
-pub async fn due(ctx: &Context, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
-    let (ledger, closings) = known(ctx, served).await?;
+pub async fn due(ctx: &Context, tx: &mut Tx, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
+    let (ledger, closings) = known(tx, served).await?;
     Ok(nights::due(served.school.zone, ctx.settings.slot, &ledger, &closings, now))
 }
 
@@ -32,14 +38,23 @@ pub async fn due(ctx: &Context, served: &Served, now: Timestamp) -> Result<Optio
 /// # Errors
 /// The store's.
 pub async fn due_by_hand(ctx: &Context, served: &Served, now: Timestamp) -> Result<Option<Due>, StepError> {
-    let (ledger, closings) = known(ctx, served).await?;
+    let (ledger, closings) = known(&mut ctx.store.read().await?, served).await?;
     Ok(nights::due_by_hand(served.school.zone, ctx.settings.slot, &ledger, &closings, now))
 }
 
-async fn known(ctx: &Context, served: &Served) -> Result<(NightLedger, Vec<ClosingFact>), StepError> {
-    let mut tx = ctx.store.read().await?;
-    let nights = ledger::ledger(&mut tx, served.school.key).await?;
-    Ok((nights, ledger::closings(&mut tx, served.school.key).await?))
+async fn known(tx: &mut Tx, served: &Served) -> Result<(NightLedger, Vec<ClosingFact>), StepError> {
+    let nights = ledger::ledger(tx, served.school.key).await?;
+    Ok((nights, ledger::closings(tx, served.school.key).await?))
+}
+
+/// Whether a night was ok since the campaign's end: it read all that had happened until then.
+///
+/// # Errors
+/// The store's.
+pub async fn is_over(tx: &mut Tx, served: &Served, calendar: Option<&Calendar>) -> Result<bool, StepError> {
+    let Some(ends) = calendar.and_then(|calendar| calendar.ends) else { return Ok(false) };
+    let nights = ledger::ledger(tx, served.school.key).await?.nights;
+    Ok(nights.values().any(|night| night.outcome == Some(NightOutcome::Ok) && ends <= night.last_attempt_at))
 }
 
 /// Records that a night, or its extra run after a closing, begins.
@@ -64,6 +79,7 @@ pub async fn end(
     done: &mut Done,
     now: Timestamp,
 ) -> Result<(), StepError> {
+    // An order that the téléservice refused counts: its step was not done, and the night's retries give it again.
     let failed = !done.failures.is_empty();
     let mut tx = ctx.store.write_for(lease.school()).await?;
     match due {
@@ -71,6 +87,7 @@ pub async fn end(
             let outcome = if failed { NightOutcome::Failed } else { NightOutcome::Ok };
             let caught_up = due.kind == DueKind::CaughtUp;
             ledger::end(&mut tx, lease, due.date, outcome, &summary(done), caught_up, now).await?;
+            report::write(ctx, &mut tx, lease, due.date, now).await?;
             done.night = Some((due.date, caught_up));
         }
         None if failed => (),
@@ -93,10 +110,16 @@ fn summary(done: &Done) -> String {
         "anomalies": done.anomalies.len(),
         "held": done.held,
         "in_doubt": done.in_doubt,
+        "seconds": seconds(done),
         "set_up": done.failures.iter().any(|failure| failure.set_up),
         "failures": done.failures.iter().map(|failure| failure.step.name()).collect::<Vec<_>>(),
     })
     .to_string()
+}
+
+fn seconds(done: &Done) -> BTreeMap<&'static str, f64> {
+    let took = |(step, took_ms): (&Step, &u64)| (step.name(), Duration::from_millis(*took_ms).as_secs_f64());
+    done.took_ms.iter().map(took).collect()
 }
 
 /// Campaigns in the order of a run: closed ones whose demands are not in first, then by first council.
@@ -143,15 +166,16 @@ impl Heartbeat {
         }
         let (store, clock, lease) = (ctx.store.clone(), ctx.clock.clone(), Arc::clone(lease));
         let every = ctx.settings.heartbeat;
-        Self(Some(tokio::spawn(async move {
+        let beating = async move {
             loop {
                 clock.wait(every).await;
                 // A failed beat is not the end: the epoch is checked by every write of the run.
                 if let Err(fault) = beat(&store, &lease, clock.now()).await {
-                    tracing::warn!("Could not renew the lease of {}: {fault}", lease.school());
+                    warn!(name: "lease.not_renewed", "Could not renew the lease of {}: {fault}", lease.school());
                 }
             }
-        })))
+        };
+        Self(Some(tokio::spawn(beating.in_current_span())))
     }
 }
 

@@ -1,8 +1,9 @@
 //! What a run did at one school, and the one word and exit code that sum it up.
 
-use crate::domain::{anomaly::Anomaly, campaign::CampaignKey, order::Motive, school::SchoolKey};
+use crate::domain::{anomaly::Anomaly, campaign::CampaignKey, order::Motive, school::SchoolKey, time::Timestamp};
 use crate::guard::verdict::RefusalCode;
 use crate::store::{feed::Stop, lease::HeldBy};
+use std::collections::BTreeMap;
 
 /// A lot that left, or tried to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +100,8 @@ pub struct Done {
     pub busy: Option<HeldBy>,
     /// The night that this run belonged to, and whether it was caught up.
     pub night: Option<(crate::domain::time::Date, bool)>,
+    /// How long its steps took, where time passes.
+    pub took_ms: BTreeMap<Step, u64>,
 }
 
 /// The one word for a run (scenarios.md, `sync`).
@@ -199,6 +202,11 @@ impl Done {
             || !self.refused_files.is_empty()
     }
 
+    /// Whether anybody would miss it in a log or report.
+    pub fn is_worth_saying(&self) -> bool {
+        self.changed() || self.night.is_some() || self.outcome().exit_code() != 0
+    }
+
     /// Adds what a later part of the same run did.
     pub fn add(&mut self, other: Self) {
         self.events += other.events;
@@ -221,6 +229,17 @@ impl Done {
         self.failures.extend(other.failures);
         self.busy = self.busy.take().or(other.busy);
         self.night = self.night.or(other.night);
+        for (step, took_ms) in other.took_ms {
+            *self.took_ms.entry(step).or_default() += took_ms;
+        }
+    }
+
+    /// Notes that a step lasted from one instant to another. A simulated clock stands still inside a run.
+    pub fn took(&mut self, step: Step, from: Timestamp, to: Timestamp) {
+        let took_ms = u64::try_from(to.epoch_ms() - from.epoch_ms()).unwrap_or_default();
+        if 0 < took_ms {
+            *self.took_ms.entry(step).or_default() += took_ms;
+        }
     }
 
     /// Notes that a step could not do its work.
@@ -233,10 +252,15 @@ impl Done {
 #[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// School by school.
-    pub schools: std::collections::BTreeMap<SchoolKey, Done>,
+    pub schools: BTreeMap<SchoolKey, Done>,
 }
 
 impl Summary {
+    /// Whether any school did something that somebody would miss in a report.
+    pub fn is_worth_saying(&self) -> bool {
+        self.schools.values().any(Done::is_worth_saying)
+    }
+
     /// The exit code of the whole: the first that applies in the order 7 1 5 6 3 4 0 (cli.md).
     pub fn exit_code(&self) -> u8 {
         const ORDER: [u8; 6] = [7, 1, 5, 6, 3, 4];
@@ -251,7 +275,7 @@ mod tests {
     use rstest::rstest;
 
     fn somebody() -> HeldBy {
-        let at = crate::domain::time::Timestamp::from_epoch_ms(0);
+        let at = Timestamp::from_epoch_ms(0);
         HeldBy { host: "elsewhere".to_owned(), process: 7, since: at, heartbeat_at: at }
     }
 

@@ -48,8 +48,8 @@ pub async fn preview(
     now: Timestamp,
 ) -> Result<Preview, StepError> {
     let school = served.school.key;
-    let due = night::due(ctx, served, now).await?;
     let mut tx = ctx.store.read().await?;
+    let due = night::due(ctx, &mut tx, served, now).await?;
     let cursor = feed::cursor(&mut tx, school).await?;
     let mut orders = Vec::new();
     for key in campaigns::keys(&mut tx, school).await? {

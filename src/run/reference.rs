@@ -1,7 +1,10 @@
 //! References that stand for pupils in logs and on screens whose purpose is not to show pupils: a keyed HMAC, the same
 //! for the same pupil as long as the key stays.
 
+use crate::crash::Point;
 use crate::domain::{pupil::PupilId, school::SchoolKey};
+use crate::run::context::Context;
+use crate::store::{StoreError, Tx, secrets};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -25,6 +28,34 @@ impl References {
         mac.update(format!("{school} {pupil}").as_bytes());
         let digest = mac.finalize().into_bytes();
         digest.iter().take(SHOWN_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The references of this installation: by the configured key, else by the one that the store keeps.
+///
+/// # Errors
+/// The store's.
+pub async fn references(ctx: &Context) -> Result<References, StoreError> {
+    if let Some(configured) = &ctx.references {
+        return Ok(configured.clone());
+    }
+    if let Some(key) = secrets::kept_pupil_key(&mut ctx.store.read().await?).await? {
+        return Ok(References::new(&key));
+    }
+    let mut tx = ctx.store.write().await?;
+    let made = references_in(ctx, &mut tx).await?;
+    tx.commit(Point::Settled).await?;
+    Ok(made)
+}
+
+/// The same within a transaction that writes: a key that was made is kept when that is committed.
+///
+/// # Errors
+/// The store's.
+pub async fn references_in(ctx: &Context, tx: &mut Tx) -> Result<References, StoreError> {
+    match &ctx.references {
+        Some(configured) => Ok(configured.clone()),
+        None => Ok(References::new(&secrets::pupil_key(tx, rand::random()).await?)),
     }
 }
 

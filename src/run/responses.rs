@@ -389,14 +389,26 @@ pub async fn take_up(
     Ok(())
 }
 
+/// When responses leave for the téléservice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carry {
+    /// With a night, or with a hand's run: an order that was refused is given again under a new number.
+    Everything,
+    /// Between two nights: not what was refused whole, while nothing changed since.
+    Soon,
+}
+
 /// Intends the orders that carry what stands and is not yet at the téléservice. `run/orders.rs` sends them.
 ///
 /// # Errors
 /// The store's; a lost lease.
-pub async fn carry(ctx: &Context, lease: &Lease, now: Timestamp) -> Result<(), StepError> {
+pub async fn carry(ctx: &Context, lease: &Lease, which: Carry, now: Timestamp) -> Result<(), StepError> {
     let school = lease.school();
     let keys = campaigns::keys(&mut ctx.store.read().await?, school).await?;
     for key in keys {
+        if which == Carry::Soon && !responses::carried_soon(&mut ctx.store.read().await?, key).await? {
+            continue;
+        }
         while let Some(order) = next_order(ctx, key).await? {
             let mut tx = ctx.store.write_for(school).await?;
             orders::intend_responses(&mut tx, lease, &order, now).await?;

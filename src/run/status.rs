@@ -7,13 +7,14 @@ use crate::domain::{
     time::Timestamp,
 };
 
-use crate::guard::{Alert, Facts, FarSide, State, Watch};
+use crate::guard::{Alert, Facts, FarSide, State, Watch, What};
 
 use crate::nights::{self, NightOutcome};
 
 use crate::run::{
     context::{Context, Served},
     facts,
+    roster::{self, RosterStatus},
     step::StepError,
 };
 
@@ -23,6 +24,7 @@ use crate::store::{
     holds,
     ledger::{self, LotRow, LotState},
     nights::{self as ledger_of_nights, NightRow},
+    outbox::{self, LetterRow, LetterState},
     pupils,
     responses::{self, FileState},
 };
@@ -31,6 +33,11 @@ use std::collections::BTreeMap;
 
 /// The instant of the next night, beside the guard's own.
 pub const NIGHT: &str = "night";
+
+/// What staff read of an instant that a status names.
+pub fn instant_label(name: &str) -> &'static str {
+    What::ALL.into_iter().find(|what| what.as_str() == name).map_or("prochaine nuit", What::label)
+}
 
 /// Where one school stands.
 #[derive(Clone, Debug)]
@@ -47,8 +54,12 @@ pub struct SchoolStatus {
     pub held: u32,
     /// Lots in doubt.
     pub in_doubt: u32,
+    /// SIECLE's own exports beside the téléservice, where they were loaded.
+    pub roster: Option<RosterStatus>,
     /// Its campaigns.
     pub campaigns: Vec<CampaignStatus>,
+    /// The latest nightly report.
+    pub letter: Option<LetterRow>,
 }
 
 /// Where one campaign stands.
@@ -70,44 +81,78 @@ pub struct CampaignStatus {
     pub alerts: Vec<Alert>,
 }
 
+/// Where all schools stand at `now`.
+///
+/// # Errors
+/// The store's.
+pub async fn of_all(ctx: &Context, now: Timestamp) -> Result<Vec<SchoolStatus>, StepError> {
+    let mut all = Vec::new();
+    for served in ctx.schools.values() {
+        all.push(of_school(ctx, served, now).await?);
+    }
+    Ok(all)
+}
+
+/// The document that `status --json` and `/api/status` show (cli.md).
+pub fn json(schools: &[SchoolStatus], now: Timestamp) -> Value {
+    let schools: Vec<Value> = schools.iter().map(SchoolStatus::json).collect();
+    json!({ "at": now.rfc3339_utc(), "schools": schools })
+}
+
 /// Where one school stands at `now`.
 ///
 /// # Errors
 /// The store's.
 pub async fn of_school(ctx: &Context, served: &Served, now: Timestamp) -> Result<SchoolStatus, StepError> {
+    Ok(with_facts(ctx, &mut ctx.store.read().await?, served, now).await?.0)
+}
+
+/// The same within a transaction, with the facts of its campaigns.
+///
+/// # Errors
+/// The store's.
+pub async fn with_facts(
+    ctx: &Context,
+    tx: &mut Tx,
+    served: &Served,
+    now: Timestamp,
+) -> Result<(SchoolStatus, Vec<Facts>), StepError> {
     let school = served.school.key;
-    let mut tx = ctx.store.read().await?;
-    let last_night = ledger_of_nights::list(&mut tx, school, 1).await?.into_iter().next();
-    let cursor = feed::cursor(&mut tx, school).await?;
-    let lots = ledger::list(&mut tx, Some(school)).await?;
-    let slots = ledger_of_nights::ledger(&mut tx, school).await?;
+    let last_night = ledger_of_nights::list(tx, school, 1).await?.into_iter().next();
+    let cursor = feed::cursor(tx, school).await?;
+    let lots = ledger::list(tx, Some(school)).await?;
+    let slots = ledger_of_nights::ledger(tx, school).await?;
     let next_slot_at = nights::next_slot(served.school.zone, ctx.settings.slot, now);
     let watch = Watch {
         last_night_failed: last_night.as_ref().is_some_and(|it| it.fact.outcome == Some(NightOutcome::Failed)),
         next_slot_at,
         feed_stopped: cursor.stopped.is_some(),
-        refused_files: refused_files(&mut tx, school).await?,
+        refused_files: refused_files(tx, school).await?,
         rejected_lots: Vec::new(),
         set_up_refused: last_night.as_ref().is_some_and(set_up_refused),
     };
-    let mut found = Vec::new();
-    for key in campaigns::keys(&mut tx, school).await? {
-        let (facts, _) = facts::of(ctx, &mut tx, key, FarSide::WELL).await?;
+    let (mut found, mut known) = (Vec::new(), Vec::new());
+    for key in campaigns::keys(tx, school).await? {
+        let (facts, _) = facts::of(ctx, tx, key, FarSide::WELL).await?;
         let watch = Watch { rejected_lots: rejected(&lots, key), ..watch.clone() };
-        let without_entry = pupils::without_entry(&mut tx, key).await?;
+        let without_entry = pupils::without_entry(tx, key).await?;
         let night = slots.first_calendar_at.map(|_| next_slot_at);
         found.push(campaign(&facts, &watch, without_entry, night, now));
+        known.push(facts);
     }
     let in_doubt = lots.iter().filter(|lot| lot.state == LotState::InDoubt).count();
-    Ok(SchoolStatus {
+    let status = SchoolStatus {
         school: served.school.clone(),
         last_night,
         feed: cursor,
-        anomalies: anomalies::count_open(&mut tx, school).await?,
-        held: holds::count(&mut tx, school).await?,
+        anomalies: anomalies::count_open(tx, school).await?,
+        held: holds::count(tx, school).await?,
         in_doubt: u32::try_from(in_doubt).unwrap_or(u32::MAX),
+        roster: roster::counts(tx, &served.school, now).await?,
         campaigns: found,
-    })
+        letter: outbox::latest(tx, school).await?,
+    };
+    Ok((status, known))
 }
 
 fn campaign(
@@ -157,8 +202,16 @@ fn set_up_refused(night: &NightRow) -> bool {
 }
 
 impl SchoolStatus {
-    /// The school as `status --json` and `/api/status` show it (cli.md).
-    pub fn json(&self) -> Value {
+    /// The latest report, when it could not be handed over so far.
+    pub fn undelivered(&self) -> Option<&LetterRow> {
+        self.letter.as_ref().filter(|letter| letter.state != LetterState::HandedOver && letter.fault.is_some())
+    }
+
+    fn json(&self) -> Value {
+        let report = self.undelivered().map(|letter| {
+            json!({ "date": letter.date.to_string(), "state": letter.state.as_str(), "attempts": letter.attempts,
+                    "fault": letter.fault })
+        });
         let last_night = self.last_night.as_ref().map(|night| {
             let outcome = night.fact.outcome.map_or("running", NightOutcome::as_str);
             json!({ "date": night.date.to_string(), "outcome": outcome })
@@ -172,6 +225,8 @@ impl SchoolStatus {
             "anomalies": self.anomalies,
             "held": self.held,
             "in_doubt": self.in_doubt,
+            "report": report,
+            "roster": self.roster.as_ref().map(RosterStatus::json),
             "campaigns": campaigns,
         })
     }

@@ -47,6 +47,8 @@ pub struct Council {
     pub value: Option<String>,
     /// The reason, for opinions.
     pub reason: Option<String>,
+    /// Reasons of their own for the opinions on some tracks, by track code.
+    pub reasons: BTreeMap<String, String>,
     /// Values on further tracks, by track code as given; a track asked for takes its value from here.
     pub proposals: BTreeMap<String, String>,
 }
@@ -214,7 +216,7 @@ fn verdicts(phase: Phase, demand: Option<&Demand>, council: &Council) -> Result<
     let verdict = |(track, value): (String, String)| match phase {
         Phase::Provisional => {
             let value = OpinionValue::of_code(&value).ok_or(CouncilFault::Value)?;
-            let reason = council.reason.clone().map(Private::new);
+            let reason = council.reasons.get(&track).or(council.reason.as_ref()).cloned().map(Private::new);
             Ok(RawVerdict::Opinion { track, value, reason })
         }
         Phase::Definitive => {

@@ -100,8 +100,30 @@ pub async fn serve_both(
     clock: &Clock,
     address: SocketAddr,
 ) -> io::Result<Served> {
-    let router = desk::router(teleservice, clock).merge(office::router(siecle, clock));
+    serve_with(teleservice, siecle, clock, address, Router::new()).await
+}
+
+/// The same with pages for people at that address.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn serve_with(
+    teleservice: &Shared<Teleservice>,
+    siecle: &Shared<Siecle>,
+    clock: &Clock,
+    address: SocketAddr,
+    pages: Router,
+) -> io::Result<Served> {
+    let router = desk::router(teleservice, clock).merge(office::router(siecle, clock)).merge(pages);
     serve(Door::open(address)?, router, clock)
+}
+
+/// Serves pages alone.
+///
+/// # Errors
+/// When the address cannot be listened on.
+pub async fn serve_pages(clock: &Clock, address: SocketAddr, pages: Router) -> io::Result<Served> {
+    serve(Door::open(address)?, pages, clock)
 }
 
 fn serve(door: Door, router: Router, clock: &Clock) -> io::Result<Served> {

@@ -80,17 +80,32 @@ pub fn may_validate(
     choices: &[RawChoice],
     open: bool,
 ) -> Result<(), EntryCode> {
-    if !open {
-        return Err(EntryCode::Closed);
-    }
-    let record = record.filter(|record| record.present && record.pupil.in_procedure);
-    let record = record.ok_or(EntryCode::OutOfProcedure)?;
+    let record = before_the_desk(record, open)?;
     if !counts_and_ranks_fit(choices) {
         return Err(EntryCode::Choices);
     }
     if !choices.iter().all(|choice| track_fits(choice, record.pupil.level)) {
         return Err(EntryCode::Track);
     }
+    may_change(record, phase, by)
+}
+
+/// Whether `by` may type choices for a pupil at all, whatever they are: the same rules but R02 and R03.
+///
+/// # Errors
+/// The first rule that forbids it.
+pub fn may_enter(record: Option<&Record>, phase: Phase, by: RepresentativeId, open: bool) -> Result<(), EntryCode> {
+    may_change(before_the_desk(record, open)?, phase, by)
+}
+
+fn before_the_desk(record: Option<&Record>, open: bool) -> Result<&Record, EntryCode> {
+    if !open {
+        return Err(EntryCode::Closed);
+    }
+    record.filter(|record| record.present && record.pupil.in_procedure).ok_or(EntryCode::OutOfProcedure)
+}
+
+fn may_change(record: &Record, phase: Phase, by: RepresentativeId) -> Result<(), EntryCode> {
     let entry = record.phases.get(&phase);
     let owned_by_other = entry.and_then(|entry| entry.owner).is_some_and(|owner| owner != by);
     if !record.is_represented_by(by) || owned_by_other {

@@ -78,20 +78,20 @@ pub(crate) async fn journal_derogation<A>(
 /// # Errors
 /// When the database cannot be used.
 pub async fn calendar(tx: &mut Tx, key: CampaignKey) -> Result<Option<Calendar>, StoreError> {
-    let own = values![key.school.uai, key.school.year, key.level, key.phase];
-    let sql = "SELECT opens_ms, closes_ms, reopens_ms, ends_ms FROM campaign \
-         WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4";
-    let Some(row) = tx.row(sql, own.clone()).await? else { return Ok(None) };
-    let sql = "SELECT division, starts_at_ms FROM council \
-         WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4";
-    let mut councils = BTreeMap::new();
-    for row in tx.rows(sql, own).await? {
+    let sql = "SELECT c.opens_ms, c.closes_ms, c.reopens_ms, c.ends_ms, k.starts_at_ms, k.division FROM campaign c \
+         LEFT JOIN council k ON k.uai = c.uai AND k.year = c.year AND k.level = c.level AND k.phase = c.phase \
+         WHERE c.uai = $1 AND c.year = $2 AND c.level = $3 AND c.phase = $4";
+    let mut calendar: Option<Calendar> = None;
+    for row in tx.rows(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await? {
         let mut cells = row.cells();
-        councils.insert(cells.division()?, cells.at()?);
+        let (opens, closes, reopens, ends) = (cells.at()?, cells.at()?, cells.opt_at()?, cells.opt_at()?);
+        let calendar =
+            calendar.get_or_insert_with(|| Calendar { opens, closes, reopens, ends, councils: BTreeMap::new() });
+        if let Some(starts_at) = cells.opt_at()? {
+            calendar.councils.insert(cells.division()?, starts_at);
+        }
     }
-    let mut cells = row.cells();
-    let (opens, closes) = (cells.at()?, cells.at()?);
-    Ok(Some(Calendar { opens, closes, reopens: cells.opt_at()?, ends: cells.opt_at()?, councils }))
+    Ok(calendar)
 }
 
 /// Campaigns of the school: those with a calendar, and those that the feed has shown.

@@ -152,7 +152,7 @@ async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(),
 #[cfg(test)]
 mod tests {
     use crate::crash::{Crash, Point};
-    use crate::store::test_support::{file, noon};
+    use crate::store::test_support::{noon, own_file};
     use crate::store::{Store, StoreError, journal};
 
     const WRITERS: usize = 40;
@@ -168,7 +168,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn many_writers_share_commits_and_only_what_was_committed_stands() {
-        let place = file();
+        let place = own_file();
         let store = place.open(Crash::off()).await;
         let writers: Vec<_> = (0..WRITERS).map(|n| tokio::spawn(write(store.clone(), n))).collect();
         for writer in writers {
@@ -184,7 +184,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_writer_that_is_dropped_while_it_commits_holds_up_nobody() {
-        let place = file();
+        let place = own_file();
         let store = place.open(Crash::off()).await;
         let writers: Vec<_> = (1..WRITERS).map(|n| tokio::spawn(write(store.clone(), n))).collect();
         writers.iter().step_by(2).for_each(tokio::task::JoinHandle::abort);
@@ -201,7 +201,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn when_the_engine_rolls_all_back_nobody_is_told_that_it_stands() {
-        let place = file();
+        let place = own_file();
         let store = place.open(Crash::off()).await;
         let mut first = store.write().await.unwrap();
         journal::write(&mut first, None, "test", "first", None, noon()).await.unwrap();

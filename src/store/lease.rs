@@ -177,6 +177,21 @@ pub async fn holder(tx: &mut Tx, school: SchoolKey) -> Result<Option<HeldBy>, St
     Ok(row(tx, school).await?.filter(|(_, held, _)| *held).map(|(.., by)| by))
 }
 
+/// Who holds which school now.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn holders(tx: &mut Tx) -> Result<BTreeMap<SchoolKey, HeldBy>, StoreError> {
+    let sql = "SELECT uai, year, host, process, since_ms, heartbeat_at_ms FROM lease WHERE held = 1";
+    let mut holders = BTreeMap::new();
+    for row in tx.rows(sql, Vec::new()).await? {
+        let mut cells = row.cells();
+        let (school, host, process) = (cells.school()?, cells.text()?, cells.u32()?);
+        holders.insert(school, HeldBy { host, process, since: cells.at()?, heartbeat_at: cells.at()? });
+    }
+    Ok(holders)
+}
+
 fn is_dead(by: &HeldBy, holder: &Holder, school: SchoolKey, holding: &Holding) -> bool {
     if by.host != holder.host {
         return false;

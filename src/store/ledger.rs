@@ -226,11 +226,28 @@ async fn rejected(tx: &mut Tx, key: CampaignKey) -> Result<Vec<(u32, [u8; 32])>,
 /// # Errors
 /// When the database cannot be used.
 pub async fn siecle_holds(tx: &mut Tx, key: CampaignKey) -> Result<BTreeMap<PupilId, u32>, StoreError> {
-    let sql = "SELECT holds FROM lot WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
+    Ok(last_acknowledged(tx, key).await?.1)
+}
+
+/// Versions that the last acknowledged lot of the campaign carried, those that Siècle rejected among them.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn last_carried(tx: &mut Tx, key: CampaignKey) -> Result<BTreeMap<PupilId, u32>, StoreError> {
+    Ok(last_acknowledged(tx, key).await?.0)
+}
+
+/// What the last acknowledged lot of the campaign carried, and what Siècle held after it.
+async fn last_acknowledged(
+    tx: &mut Tx,
+    key: CampaignKey,
+) -> Result<(BTreeMap<PupilId, u32>, BTreeMap<PupilId, u32>), StoreError> {
+    let sql = "SELECT versions, holds FROM lot WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
          AND state = 'acknowledged' ORDER BY number DESC LIMIT 1";
-    let row = tx.row(sql, own(key)).await?;
-    let holds = row.map(|row| row.cells().opt_text()).transpose()?.flatten();
-    holds.map_or(Ok(BTreeMap::new()), |text| texts::read_versions(&text))
+    let Some(row) = tx.row(sql, own(key)).await? else { return Ok((BTreeMap::new(), BTreeMap::new())) };
+    let mut cells = row.cells();
+    let mut read = || cells.opt_text()?.map_or(Ok(BTreeMap::new()), |text| texts::read_versions(&text));
+    Ok((read()?, read()?))
 }
 
 /// Intends a lot: number, name, digest and bytes are committed before anything leaves. Uses up the approval it needed.

@@ -1,11 +1,11 @@
-//! Opening a database: the file and its rights, connections, migrations; whether it is whole; a copy of it.
+//! Opening a database: the file and its rights, connections, migrations. What is done for one that is there: `upkeep`.
 
 use crate::crash::Crash;
 use crate::store::db::Engine;
 use crate::store::lease::Holding;
 use crate::store::{Store, StoreError, group::Group, scratch};
 use sqlx::{
-    PgPool, Row as _, SqlitePool,
+    PgPool, SqlitePool,
     migrate::Migrator,
     pool::PoolOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -13,6 +13,7 @@ use sqlx::{
 };
 use std::{
     fs::{DirBuilder, File, OpenOptions},
+    io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     str::FromStr,
@@ -30,15 +31,20 @@ const READERS_MAX: u32 = 4;
 const SERVER_CONNECTIONS_MAX: u32 = 12;
 /// Rows that SQLite's driver hands over at once (traps.md: 577 k rows a second instead of 169 k).
 const ROW_BUFFER: usize = 500;
+/// Statements that a connection keeps prepared: more than we have, and the lists of many lengths (100 by default).
+const STATEMENTS_KEPT: usize = 500;
 /// Owner only: pupils are minors (domain.md).
 const FILE_MODE: u32 = 0o600;
 /// Owner only.
 const FOLDER_MODE: u32 = 0o700;
 
+/// Connections are tried out.
+const TRIED: bool = true;
 /// Migrations are run, not marked as run.
 const MARKS_ONLY: bool = false;
 
-static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+pub(crate) static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
+pub(crate) static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
 /// `Migrator::set_locking`.
 const LOCKS_THE_SESSION: bool = false;
 /// Seed of the lock under which a server's tables are brought up to date.
@@ -51,45 +57,48 @@ impl Store {
     /// # Errors
     /// When the URL is neither, or the database cannot be prepared.
     pub async fn open(url: &str, crash: Crash) -> Result<Self, StoreError> {
+        Self::opened(url, crash, SqliteSynchronous::Full).await
+    }
+
+    /// Opens the database of a play, in which programs die and the machine does not: an SQLite file does not wait for the
+    /// disk.
+    ///
+    /// # Errors
+    /// As `open`.
+    pub async fn open_for_a_play(url: &str, crash: Crash) -> Result<Self, StoreError> {
+        Self::opened(url, crash, SqliteSynchronous::Off).await
+    }
+
+    async fn opened(url: &str, crash: Crash, synchronous: SqliteSynchronous) -> Result<Self, StoreError> {
         let engine = if scratch::is_server(url) {
             open_server(url).await?
         } else if url == scratch::MEMORY {
             open_memory().await?
         } else {
-            open_file(&file_of(url).ok_or(StoreError::Url)?).await?
+            open_file(&file_of(url).ok_or(StoreError::Url)?, synchronous).await?
         };
         Ok(Self { engine, crash, holding: Holding::default() })
     }
 
-    /// What is wrong with the database's structure, a sentence each; none when it is whole. A server checks itself.
+    /// Opens a database that is there as it is, without making it or bringing its tables up to date; none where there is
+    /// no SQLite file. A file is opened to read only.
     ///
     /// # Errors
-    /// When it cannot even be asked.
-    pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        let Engine::Sqlite { readers, .. } = &self.engine else { return Ok(Vec::new()) };
-        let mut faults = Vec::new();
-        for row in sqlx::query("PRAGMA integrity_check").fetch_all(readers).await? {
-            faults.push(row.try_get::<String, _>(0)?);
-        }
-        faults.retain(|fault| fault != "ok");
-        for row in sqlx::query("PRAGMA foreign_key_check").fetch_all(readers).await? {
-            faults.push(format!("a row of table {} refers to a row that is missing", row.try_get::<String, _>(0)?));
-        }
-        Ok(faults)
-    }
-
-    /// Copies an SQLite database into the new file `target`, 0600, consistent while others write.
-    ///
-    /// # Errors
-    /// `Elsewhere` for PostgreSQL, whose own tool does it; `File` when `target` exists or cannot be made.
-    pub async fn backup(&self, target: &Path) -> Result<(), StoreError> {
-        let Engine::Sqlite { writer, .. } = &self.engine else {
-            return Err(StoreError::Elsewhere("use pg_dump to copy a PostgreSQL database"));
+    /// When the URL is none of ours, or the database cannot be used.
+    pub async fn existing(url: &str, crash: Crash) -> Result<Option<Self>, StoreError> {
+        let engine = if scratch::is_server(url) {
+            Engine::Postgres(connect(url).await?)
+        } else {
+            let path = file_of(url).ok_or(StoreError::Url)?;
+            if !path.try_exists().map_err(fault_at(&path))? {
+                return Ok(None);
+            }
+            let read_only = true;
+            let options = connecting(SqliteConnectOptions::new().filename(&path).read_only(read_only));
+            let pool = one_connection().connect_with(options).await?;
+            Engine::Sqlite { writer: pool.clone(), readers: pool, group: None }
         };
-        OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(target).map_err(fault_at(target))?;
-        let name = target.to_string_lossy().into_owned();
-        sqlx::query("VACUUM INTO $1").bind(name).execute(writer).await?;
-        Ok(())
+        Ok(Some(Self { engine, crash, holding: Holding::default() }))
     }
 
     /// Closes all connections; an SQLite file is left without its write-ahead log.
@@ -112,26 +121,27 @@ fn file_of(url: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path))
 }
 
-async fn open_server(url: &str) -> Result<Engine, StoreError> {
+async fn connect(url: &str) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)?;
-    let pool: PgPool = PgPoolOptions::new()
-        .max_connections(SERVER_CONNECTIONS_MAX)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .connect_with(options)
-        .await?;
+    let pool = PgPoolOptions::new().max_connections(SERVER_CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
+    Ok(pool.connect_with(options).await?)
+}
+
+async fn open_server(url: &str) -> Result<Engine, StoreError> {
+    let pool = connect(url).await?;
     migrate_server(&pool).await?;
     Ok(Engine::Postgres(pool))
 }
 
 async fn open_memory() -> Result<Engine, StoreError> {
-    let options = connecting(SqliteConnectOptions::from_str("sqlite::memory:")?);
+    let options = connecting(SqliteConnectOptions::from_str(scratch::MEMORY)?);
     // The database lives as long as its only connection.
     let pool = one_connection().connect_with(options).await?;
     migrate(&pool).await?;
     Ok(Engine::Sqlite { writer: pool.clone(), readers: pool, group: None })
 }
 
-async fn open_file(path: &Path) -> Result<Engine, StoreError> {
+async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Engine, StoreError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
         Some(_) | None => PathBuf::from("."),
@@ -146,11 +156,11 @@ async fn open_file(path: &Path) -> Result<Engine, StoreError> {
         locked.await.map_err(|_| StoreError::Stopped)?.map_err(fault_at(path))?
     };
     let options = connecting(SqliteConnectOptions::new().filename(path));
-    let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
     let writer = one_connection().connect_with(options.clone()).await?;
     migrate(&writer).await?;
     drop(turn);
-    let readers = SqlitePoolOptions::new().max_connections(READERS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
+    let readers = pool_options().max_connections(READERS_MAX);
     let readers = readers.connect_lazy_with(options.pragma("query_only", "on"));
     let group = Some(Arc::new(Group::new(writer.clone())));
     Ok(Engine::Sqlite { writer, readers, group })
@@ -158,16 +168,19 @@ async fn open_file(path: &Path) -> Result<Engine, StoreError> {
 
 fn connecting(options: SqliteConnectOptions) -> SqliteConnectOptions {
     let enforced = true;
-    options.foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT).row_buffer_size(ROW_BUFFER)
+    let options = options.foreign_keys(enforced).busy_timeout(BUSY_TIMEOUT);
+    // What is deleted is overwritten: names of minors do not linger in free pages.
+    let options = options.pragma("secure_delete", "on");
+    options.row_buffer_size(ROW_BUFFER).statement_cache_capacity(STATEMENTS_KEPT)
 }
 
 fn one_connection() -> PoolOptions<sqlx::Sqlite> {
-    SqlitePoolOptions::new()
-        .min_connections(1)
-        .max_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
+    pool_options().min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None)
+}
+
+/// A connection to a file or to memory does not break while it rests: it is not tried out before each use.
+fn pool_options() -> PoolOptions<sqlx::Sqlite> {
+    SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(!TRIED)
 }
 
 /// As below, one host at a time: sqlx's own lock belongs to a session, which a connection pooler hands to others.
@@ -192,7 +205,7 @@ async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn fault_at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+pub(crate) fn fault_at(path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
     move |source| StoreError::File { path, source }
 }
@@ -200,12 +213,13 @@ fn fault_at(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use crate::crash::{Crash, Point};
-    use crate::domain::time::Zone;
+    use crate::domain::time::{DAY_S, Zone};
     use crate::store::db::Engine;
     use crate::store::open::*;
-    use crate::store::test_support::{arrives, dump, file, key, memory, noon, places, read, school};
-    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, responses};
+    use crate::store::test_support::{arrives, dump, file, key, noon, own_file, places, read, school, url};
+    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, outbox, responses, roster};
     use rstest::rstest;
+    use sqlx::Row as _;
     use std::{fs, os::unix::fs::PermissionsExt};
 
     #[rstest]
@@ -225,7 +239,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_owner_reads_the_files() {
-        let place = file();
+        let place = own_file();
         let store = place.open(Crash::off()).await;
         read(&store, noon(), vec![arrives(100, "3 A")]).await;
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -246,6 +260,24 @@ mod tests {
             let again = place.open(Crash::off()).await;
             assert_eq!(dump(&again).await, before);
             assert_eq!(again.integrity().await.unwrap(), Vec::<String>::new());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_is_looked_at_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Store::existing(&url(&folder), Crash::off()).await.unwrap().is_none());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "looking makes nothing");
+        let (folder, store) = file(Crash::off()).await;
+        read(&store, noon(), vec![arrives(100, "3 A")]).await;
+        // Beside a writer, and after it has gone and taken its write-ahead log along.
+        for _ in 0..2 {
+            let seen = Store::existing(&url(&folder), Crash::off()).await.unwrap().unwrap();
+            assert_eq!(dump(&seen).await["pupil"], 1);
+            let mut tx = seen.write().await.unwrap();
+            assert!(journal::write(&mut tx, None, "test", "", None, noon()).await.is_err());
+            drop(tx);
+            store.close().await;
         }
     }
 
@@ -312,39 +344,17 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn damage_is_told() {
-        let store = memory().await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
-        let Engine::Sqlite { writer, .. } = &store.engine else { panic!("not SQLite") };
-        for sql in ["PRAGMA foreign_keys = off", "INSERT INTO council VALUES ('0380001V', 2019, '3E', 'X', '3 A', 0)"] {
-            sqlx::query(sql).execute(writer).await.unwrap();
-        }
-        let faults = store.integrity().await.unwrap();
-        assert_eq!(faults, ["a row of table council refers to a row that is missing"]);
-    }
-
-    #[tokio::test]
-    async fn a_copy_holds_what_the_database_held() {
-        let place = file();
-        let store = place.open(Crash::off()).await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        let target = place.folder.path().join("copy.db");
-        store.backup(&target).await.unwrap();
-        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
-        let copy = Store::open(&format!("sqlite:{}", target.display()), Crash::off()).await.unwrap();
-        assert_eq!(dump(&copy).await, dump(&store).await);
-        assert!(matches!(store.backup(&target).await, Err(StoreError::File { .. })), "a copy replaces nothing");
-    }
-
-    /// A database as migration `version` made it, with rows in each of its tables.
+    /// A database as migration `version` made it, with rows in each of its tables: each migration's fixture fills those
+    /// that it added, and is carried over by those that follow.
     async fn left_by(version: i64) -> SqlitePool {
         let pool = one_connection().connect_with(connecting(SqliteConnectOptions::new())).await.unwrap();
         let mut connection = pool.acquire().await.unwrap();
-        SQLITE.run_direct(Some(version), &mut *connection, MARKS_ONLY).await.unwrap();
-        let rows = fs::read_to_string(format!("fixtures/migrations/{version:04}.sql")).unwrap();
-        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *connection).await.unwrap();
+        // As it lived: each migration found the rows of the time before it.
+        for version in SQLITE.iter().map(|it| it.version).filter(|it| *it <= version) {
+            SQLITE.run_direct(Some(version), &mut *connection, MARKS_ONLY).await.unwrap();
+            let rows = fs::read_to_string(format!("fixtures/migrations/{version:04}.sql")).unwrap();
+            sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *connection).await.unwrap();
+        }
         let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
         for table in sqlx::query(sql).fetch_all(&mut *connection).await.unwrap() {
             let table: String = table.get(0);
@@ -355,6 +365,9 @@ mod tests {
         drop(connection);
         pool
     }
+
+    /// The migration that made the outbox.
+    const LETTERS_SINCE: i64 = 3;
 
     #[tokio::test]
     async fn every_migration_finds_rows_and_what_they_say_is_read_today() {
@@ -380,7 +393,23 @@ mod tests {
             assert_eq!(nights::list(&mut tx, school(), 9).await.unwrap().len(), 1);
             assert_eq!(responses::held_files(&mut tx, school()).await.unwrap().len(), 1);
             assert_eq!(demands::known(&mut tx, key()).await.unwrap().len(), 2);
+            let letter = outbox::due(&mut tx, school(), noon().plus_s(30 * DAY_S)).await.unwrap();
+            assert_eq!(letter.is_some(), LETTERS_SINCE <= migration.version);
+            let roster = roster::read(&mut tx, school()).await.unwrap().map(|it| it.roster);
+            let rows = roster.and_then(|it| Some((it.pupils?.len(), it.people?.len())));
+            let expected = (2 <= migration.version).then_some((2, 1));
+            let nomenclature = roster::nomenclature(&mut tx, school()).await.unwrap();
+            assert_eq!((rows, nomenclature.is_some()), (expected, expected.is_some()));
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_newer_version_made_is_left_alone() {
+        let pool = left_by(1).await;
+        let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             VALUES (9999, '', 1, '', 0)";
+        sqlx::query(sql).execute(&pool).await.unwrap();
+        assert!(matches!(migrate(&pool).await, Err(StoreError::Newer(9999))));
     }
 
     #[test]

@@ -492,6 +492,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_refused_whole_goes_again_between_nights_only_once_something_changed() {
+        async fn soon(store: &Store) -> bool {
+            responses::carried_soon(&mut store.read().await.unwrap(), key()).await.unwrap()
+        }
+        for store in stores().await {
+            let standing = || vec![response(100, noon(), true)];
+            import(&store, 1, standing(), noon()).await;
+            assert!(soon(&store).await, "no order carried it yet");
+            let number = carry(&store, standing()).await;
+            assert!(!soon(&store).await, "it is on its way");
+            recorded(&store, number, OrderOutcome::Refused { code: "OUVERT".to_owned() }).await;
+            read(&store, noon().plus_s(-60), vec![switched(true, None)]).await;
+            assert!(!soon(&store).await, "the window moved before");
+            read(&store, noon().plus_s(60), vec![switched(false, None)]).await;
+            assert!(soon(&store).await, "the window moved since");
+            let again = carry(&store, standing()).await;
+            let mut tx = store.write().await.unwrap();
+            let refused = OrderOutcome::Refused { code: "ORDRE".to_owned() };
+            record(&mut tx, school(), again, &refused, noon().plus_s(120)).await.unwrap();
+            tx.commit(Point::OrderRecorded).await.unwrap();
+            assert!(!soon(&store).await);
+            import(&store, 2, vec![response(100, noon().plus_s(180), false)], noon().plus_s(180)).await;
+            assert!(soon(&store).await, "the council corrected it");
+        }
+    }
+
+    #[tokio::test]
     async fn a_correction_goes_its_own_way_and_an_older_lock_does_not_confirm_it() {
         for store in stores().await {
             read(&store, noon(), vec![arrives(100, "3 A")]).await;

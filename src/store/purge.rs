@@ -1,11 +1,15 @@
 //! Removing personal data: exchange files some time after their receipt, everything of a year on demand. Counts, digests
 //! and the journal stay.
 
-use crate::domain::{lot::FileName, school::SchoolYear, time::Timestamp};
+use crate::domain::{
+    school::{SchoolKey, SchoolYear},
+    time::Timestamp,
+};
 use crate::store::{StoreError, Tx, value::values};
+use std::collections::BTreeSet;
 
 /// Tables that hold nothing but personal data, those that refer to others first.
-const PERSONAL: [&str; 11] = [
+const PERSONAL: [&str; 14] = [
     "reply",
     "acknowledgement",
     "demand",
@@ -16,6 +20,10 @@ const PERSONAL: [&str; 11] = [
     "response",
     "hold",
     "anomaly",
+    "roster_person",
+    "roster_pupil",
+    // Without its rows it would say that all have left.
+    "roster",
     "pupil",
 ];
 
@@ -28,24 +36,45 @@ pub struct Purged {
     pub contents: u64,
 }
 
-/// Lots acknowledged before `before` whose file is still here.
-///
-/// # Errors
-/// When the database cannot be used.
-pub async fn expired(tx: &mut Tx, before: Timestamp) -> Result<Vec<FileName>, StoreError> {
-    let sql = "SELECT name FROM lot WHERE acknowledged_at_ms < $1 AND bytes IS NOT NULL ORDER BY name";
-    let rows = tx.rows(sql, values![before]).await?;
-    let read = |text: String| FileName::parse(&text).ok_or(StoreError::Damaged("unusable name of a lot"));
-    rows.iter().map(|row| row.cells().text().and_then(read)).collect()
+/// Lots whose content is over: acknowledged, replaced or given up before an instant. What waits for its receipt, or may go
+/// again, is not.
+const OVER: &str = "uai = $1 AND year = $2 AND (acknowledged_at_ms < $3 \
+     OR state IN ('replaced', 'abandoned') AND changed_at_ms < $3)";
+
+/// What is over, by number: its files can go.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Over {
+    /// Lots, and with them their receipts.
+    pub lots: BTreeSet<u32>,
+    /// Response files that were taken or refused.
+    pub responses: BTreeSet<u32>,
 }
 
-/// Removes the content of lots acknowledged before `before`: their number, digest, counts and versions stay.
+/// What of a school was over before `before`.
 ///
 /// # Errors
 /// When the database cannot be used.
-pub async fn expire(tx: &mut Tx, before: Timestamp) -> Result<u64, StoreError> {
-    let sql = "UPDATE lot SET bytes = NULL WHERE acknowledged_at_ms < $1 AND bytes IS NOT NULL";
-    tx.execute(sql, values![before]).await
+pub async fn over(tx: &mut Tx, school: SchoolKey, before: Timestamp) -> Result<Over, StoreError> {
+    let lots = format!("SELECT number FROM lot WHERE {OVER}");
+    let responses = "SELECT number FROM response_file \
+         WHERE uai = $1 AND year = $2 AND state <> 'held' AND recorded_at_ms < $3";
+    let mut over = Over::default();
+    for row in tx.rows(sqlx::AssertSqlSafe(lots), values![school.uai, school.year, before]).await? {
+        over.lots.insert(row.cells().u32()?);
+    }
+    for row in tx.rows(responses, values![school.uai, school.year, before]).await? {
+        over.responses.insert(row.cells().u32()?);
+    }
+    Ok(over)
+}
+
+/// Removes the content of lots that were over before `before`: their number, digest, counts and versions stay.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn expire(tx: &mut Tx, school: SchoolKey, before: Timestamp) -> Result<u64, StoreError> {
+    let sql = format!("UPDATE lot SET bytes = NULL WHERE bytes IS NOT NULL AND {OVER}");
+    tx.execute(sqlx::AssertSqlSafe(sql), values![school.uai, school.year, before]).await
 }
 
 /// Removes a year's personal data. A file that is still held goes with it, and counts as refused.
@@ -67,6 +96,9 @@ pub async fn year(tx: &mut Tx, year: SchoolYear, now: Timestamp) -> Result<Purge
     let sql = "UPDATE far_order SET state = 'lost', payload = NULL, changed_at_ms = $2 \
          WHERE year = $1 AND kind = 'responses' AND state IN ('intended', 'sent')";
     tx.execute(sql, values![year, now]).await?;
+    let sql = "UPDATE outbox SET state = 'given_up', subject = NULL, text = NULL, html = NULL \
+         WHERE year = $1 AND state = 'waiting'";
+    tx.execute(sql, values![year]).await?;
     let sql = "UPDATE night SET summary = NULL WHERE year = $1";
     tx.execute(sql, values![year]).await?;
     Ok(purged)
@@ -79,10 +111,10 @@ mod tests {
     use crate::domain::track::Track;
     use crate::plan::delivery::Outcome;
     use crate::plan::receipts::ReceiptPlan;
-    use crate::store::purge::{expire, expired, year};
+    use crate::store::purge::{Over, expire, over, year};
     use crate::store::test_support::{
-        arrives, demands, dump, import, locked, noon, places, planned, read, response, response_head, school, stores,
-        switched, take,
+        arrives, demands, dump, import, key, locked, noon, other_school, places, planned, read, response,
+        response_head, school, stores, switched, take,
     };
     use crate::store::{StoreError, journal, ledger, responses};
     use std::{
@@ -140,11 +172,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_expires_some_time_after_its_receipt() -> Result<(), StoreError> {
+    async fn what_waits_or_may_go_again_never_expires() -> Result<(), StoreError> {
         for store in stores().await {
             let lease = take(&store).await;
             let mut tx = store.write().await?;
-            for number in 1..=2 {
+            for number in 1..=4 {
                 let (lot, sent) = planned(number, &[(100, 1)], 3);
                 ledger::intend(&mut tx, &lease, &lot, &sent, noon()).await?;
             }
@@ -157,13 +189,23 @@ mod tests {
                 complete: 0,
                 partial: 0,
             };
-            let key = crate::store::test_support::key();
-            ledger::receipt(&mut tx, &lease, key, 1, &plan, noon()).await?;
-            assert_eq!((expired(&mut tx, noon()).await?.len(), expire(&mut tx, noon()).await?), (0, 0));
+            ledger::receipt(&mut tx, &lease, key(), 1, &plan, noon()).await?;
+            ledger::abandon(&mut tx, school(), 2, "replaced on paper", noon()).await?;
+            let refused = Outcome::Refused { code: "X".to_owned(), detail: String::new(), set_up: false };
+            ledger::record(&mut tx, &lease, key(), 3, &refused, noon()).await?;
+            responses::refuse_file(&mut tx, school(), 7, [7; 32], "X", "x", noon()).await?;
+            responses::hold_file(&mut tx, &response_head(8, 1), [8; 32], "f.xml", b"x", "X", noon()).await?;
+            assert_eq!(over(&mut tx, school(), noon()).await?, Over::default());
             let later = noon().plus_s(1);
-            let names: Vec<u32> = expired(&mut tx, later).await?.iter().map(|name| name.number).collect();
-            assert_eq!((names, expire(&mut tx, later).await?), (vec![1], 1));
-            assert_eq!((expired(&mut tx, later).await?.len(), expire(&mut tx, later).await?), (0, 0));
+            let expected = Over { lots: BTreeSet::from([1, 2]), responses: BTreeSet::from([7]) };
+            assert_eq!(over(&mut tx, school(), later).await?, expected);
+            assert_eq!(over(&mut tx, other_school(), later).await?, Over::default());
+            assert_eq!((expire(&mut tx, school(), later).await?, expire(&mut tx, school(), later).await?), (2, 0));
+            let kept = [(1, false), (2, false), (3, true), (4, true)];
+            for (number, has_bytes) in kept {
+                let lot = ledger::find(&mut tx, school(), number).await?.unwrap();
+                assert_eq!(lot.bytes.is_some(), has_bytes, "lot {number}");
+            }
         }
         Ok(())
     }

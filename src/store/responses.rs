@@ -29,6 +29,17 @@ pub enum FileState {
     Refused,
 }
 
+impl FileState {
+    /// The state of a name; the table holds no other.
+    fn of_str(text: &str) -> Self {
+        match text {
+            "taken" => Self::Taken,
+            "held" => Self::Held,
+            _ => Self::Refused,
+        }
+    }
+}
+
 /// A file that is held whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldFile {
@@ -64,14 +75,52 @@ pub async fn response_files_seen(
         .map(|row| {
             let mut cells = row.cells();
             let (number, digest) = (cells.u32()?, cells.digest()?);
-            let state = match cells.text()?.as_str() {
-                "taken" => FileState::Taken,
-                "held" => FileState::Held,
-                _ => FileState::Refused,
-            };
-            Ok((number, (digest, state)))
+            Ok((number, (digest, FileState::of_str(&cells.text()?))))
         })
         .collect()
+}
+
+/// A response file as pages list it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileRow {
+    /// `NUM_ENVOI`.
+    pub number: u32,
+    /// What became of it.
+    pub state: FileState,
+    /// Responses in it.
+    pub responses: u32,
+    /// Why it is held or refused.
+    pub code: Option<String>,
+    /// When that was recorded.
+    pub recorded_at: Timestamp,
+}
+
+/// The response files of the school, the latest first.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn files(tx: &mut Tx, school: SchoolKey) -> Result<Vec<FileRow>, StoreError> {
+    let sql = "SELECT number, state, responses, code, recorded_at_ms FROM response_file \
+         WHERE uai = $1 AND year = $2 ORDER BY number DESC";
+    let rows = tx.rows(sql, values![school.uai, school.year]).await?;
+    rows.iter()
+        .map(|row| {
+            let mut cells = row.cells();
+            let (number, state) = (cells.u32()?, FileState::of_str(&cells.text()?));
+            let (responses, code) = (cells.u32()?, cells.opt_text()?);
+            Ok(FileRow { number, state, responses, code, recorded_at: cells.at()? })
+        })
+        .collect()
+}
+
+/// How many responses the téléservice confirmed after that instant.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn confirmed_after(tx: &mut Tx, school: SchoolKey, since: Timestamp) -> Result<u32, StoreError> {
+    let sql = "SELECT COUNT(*) FROM response WHERE uai = $1 AND year = $2 AND confirmed_at_ms > $3";
+    let count = tx.number(sql, values![school.uai, school.year, since]).await?;
+    u32::try_from(count).map_err(|_| StoreError::Damaged("a count is out of its range"))
 }
 
 /// Takes a checked file: its responses stand from now on, the others are anomalies. The same file again changes nothing.
@@ -133,8 +182,8 @@ async fn put_taken(
          digest = excluded.digest, state = 'taken', level = excluded.level, phase = excluded.phase, bytes = NULL, \
          responses = excluded.responses, entry_complete_at_ms = excluded.entry_complete_at_ms, \
          latest_entered_at_ms = excluded.latest_entered_at_ms, code = NULL, message = NULL, \
-         recorded_at_ms = excluded.recorded_at_ms WHERE response_file.state = 'refused' \
-         OR (response_file.state = 'held' AND response_file.digest = excluded.digest)";
+         recorded_at_ms = excluded.recorded_at_ms \
+         WHERE response_file.state = 'held' AND response_file.digest = excluded.digest";
     let own = values![school.uai, school.year, head.number, digest, key.level, key.phase, head.responses];
     let instants = values![head.entry_complete_at, latest_entered_at, now];
     Ok(tx.execute(sql, own.into_iter().chain(instants).collect()).await? == 1)
@@ -225,7 +274,7 @@ pub async fn held_files(tx: &mut Tx, school: SchoolKey) -> Result<Vec<HeldFile>,
         .collect()
 }
 
-/// Refuses a file whole. A number that was taken stays as it is.
+/// Refuses a file whole. A number that was taken or refused stays as it is: it stands for one content for ever.
 ///
 /// # Errors
 /// When the database cannot be used.
@@ -242,8 +291,7 @@ pub async fn refuse_file(
          VALUES ($1, $2, $3, $4, 'refused', 0, $5, $6, $7) ON CONFLICT (uai, year, number) DO UPDATE SET \
          digest = excluded.digest, state = 'refused', bytes = NULL, responses = 0, code = excluded.code, \
          message = excluded.message, recorded_at_ms = excluded.recorded_at_ms \
-         WHERE response_file.state = 'refused' \
-         OR (response_file.state = 'held' AND response_file.digest = excluded.digest)";
+         WHERE response_file.state = 'held' AND response_file.digest = excluded.digest";
     tx.execute(sql, values![school.uai, school.year, number, digest, code, message, now]).await?;
     Ok(())
 }
@@ -285,6 +333,20 @@ pub async fn to_carry(tx: &mut Tx, key: CampaignKey) -> Result<Vec<(Response, bo
             Ok((read(&mut cells)?, cells.flag()?))
         })
         .collect()
+}
+
+/// Whether a response waits for an order that may leave between two nights. One whose order was refused whole waits for
+/// the next night, for a correction, or for the window to move: the same order again would meet the same refusal.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn carried_soon(tx: &mut Tx, key: CampaignKey) -> Result<bool, StoreError> {
+    let sql = "SELECT COUNT(*) FROM response r WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
+         AND confirmed_at_ms IS NULL AND refused_code IS NULL AND NOT EXISTS (SELECT 1 FROM far_order o \
+         WHERE o.uai = r.uai AND o.year = r.year AND o.number = r.order_number AND (o.state IN ('intended', 'sent') \
+         OR (o.state = 'refused' AND NOT EXISTS (SELECT 1 FROM window_event w WHERE w.uai = o.uai AND w.year = o.year \
+         AND w.level = o.level AND w.phase = o.phase AND w.read_at_ms >= o.changed_at_ms))))";
+    Ok(tx.number(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await? > 0)
 }
 
 /// How many pupils of the campaign have a response at the téléservice.
@@ -372,16 +434,20 @@ pub(crate) async fn facts(tx: &mut Tx, key: CampaignKey) -> Result<ResponseFacts
 /// Pupils still in procedure with a demand in the last acknowledged lot and no response received, by division; and
 /// whether that lot holds any such demand.
 async fn missing(tx: &mut Tx, key: CampaignKey) -> Result<(BTreeMap<Division, u32>, bool), StoreError> {
-    let holds = ledger::siecle_holds(tx, key).await?;
+    // What the lot carried, not what Siècle kept of it: a pupil whom its receipt rejects has a demand in it all the same.
+    let carried = ledger::last_carried(tx, key).await?;
+    let mut missing = BTreeMap::new();
+    if carried.values().all(|version| *version == 0) {
+        return Ok((missing, false));
+    }
     let sql = "SELECT p.id, p.division, r.pupil FROM pupil p LEFT JOIN response_received r \
          ON r.uai = p.uai AND r.year = p.year AND r.level = $3 AND r.phase = $4 AND r.pupil = p.id \
          WHERE p.uai = $1 AND p.year = $2 AND p.level = $3 AND p.present = 1 AND p.in_procedure = 1";
-    let mut missing = BTreeMap::new();
     let mut some_expected = false;
     for row in tx.rows(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await? {
         let mut cells = row.cells();
         let (pupil, division) = (cells.pupil()?, cells.division()?);
-        let expected = holds.get(&pupil).is_some_and(|version| *version > 0);
+        let expected = carried.get(&pupil).is_some_and(|version| *version > 0);
         some_expected |= expected;
         if expected && cells.opt_int()?.is_none() {
             *missing.entry(division).or_default() += 1;
@@ -524,6 +590,9 @@ mod tests {
             refuse_file(&mut tx, school(), 7, [9; 32], "NUM_ENVOI", "other digest", noon()).await.unwrap();
             tx.commit(Point::HeldRecorded).await.unwrap();
             taken(&store, &response_head(5, 1), [5; 32], &Checked::default()).await.unwrap();
+            // The number of a refused file stands for that file: the corrected one has the next number.
+            let corrected = taken(&store, &response_head(6, 1), [8; 32], &Checked::default()).await;
+            assert!(matches!(corrected, Err(StoreError::Conflict { number: 6, .. })));
             let mut tx = store.read().await.unwrap();
             let states: Vec<FileState> =
                 response_files_seen(&mut tx, school()).await.unwrap().values().map(|(_, state)| *state).collect();
@@ -532,7 +601,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_is_missing_is_counted_on_what_siecle_took() {
+    async fn who_is_missing_is_counted_on_what_the_lot_carried() {
         for store in stores().await {
             let lease = take(&store).await;
             let mut kinds: Vec<_> = [(100, "3 A"), (101, "3 A"), (102, "3 B"), (103, "3 B")]
@@ -545,7 +614,7 @@ mod tests {
             let (lot, file) = planned(1, &[(100, 1), (101, 1), (102, 1), (103, 0)], 8);
             let mut tx = store.write().await.unwrap();
             ledger::intend(&mut tx, &lease, &lot, &file, noon()).await.unwrap();
-            // 102 was rejected, and Siècle had nothing before.
+            // 102 was rejected, and Siècle had nothing before: the lot carried that demand all the same.
             let plan = ReceiptPlan {
                 treated_at: noon(),
                 holds_after: BTreeMap::from([(PupilId(100), 1), (PupilId(101), 1)]),
@@ -557,11 +626,11 @@ mod tests {
             };
             ledger::receipt(&mut tx, &lease, key(), 1, &plan, noon()).await.unwrap();
             tx.commit(Point::ReceiptRecorded).await.unwrap();
-            let division = Division::parse("3 A").unwrap();
+            let (a, b) = (Division::parse("3 A").unwrap(), Division::parse("3 B").unwrap());
             let facts = facts_of(&store).await;
-            assert_eq!((facts.missing, facts.some_expected), (BTreeMap::from([(division.clone(), 2)]), true));
-            import_all(&store, 1, vec![response(100, noon(), true)], noon()).await;
-            assert_eq!(facts_of(&store).await.missing, BTreeMap::from([(division, 1)]));
+            assert_eq!((facts.missing, facts.some_expected), (BTreeMap::from([(a.clone(), 2), (b, 1)]), true));
+            import_all(&store, 1, vec![response(100, noon(), true), response(102, noon(), true)], noon()).await;
+            assert_eq!(facts_of(&store).await.missing, BTreeMap::from([(a, 1)]));
             read_feed(&store, noon(), vec![crate::domain::event::EventKind::PupilLeft(PupilId(101))]).await;
             let facts = facts_of(&store).await;
             assert_eq!((facts.missing, facts.some_expected), (BTreeMap::new(), true), "who left is not waited for");

@@ -72,9 +72,21 @@ impl Place {
 }
 
 /// A file that is not there yet.
-pub fn file() -> Place {
+pub fn own_file() -> Place {
     let folder = tempfile::tempdir().unwrap();
-    Place { url: format!("sqlite:{}", folder.path().join("own/navette.db").display()), folder }
+    Place { url: url(&folder), folder }
+}
+
+/// A fresh database in a file of its own folder.
+pub async fn file(crash: Crash) -> (TempDir, Store) {
+    let Place { url, folder } = own_file();
+    let store = Store::open(&url, crash).await.unwrap();
+    (folder, store)
+}
+
+/// The URL of that file.
+pub fn url(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("own/navette.db").display())
 }
 
 /// A schema of its own on the server that `tests/run` started.
@@ -87,7 +99,7 @@ pub async fn schema() -> Place {
 /// One fresh place on each engine: SQLite, and PostgreSQL where outside programs are there (feature `outside`).
 pub async fn places() -> Vec<Place> {
     vec![
-        file(),
+        own_file(),
         #[cfg(feature = "outside")]
         schema().await,
     ]

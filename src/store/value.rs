@@ -208,6 +208,12 @@ impl Cells<'_> {
         Division::parse(&self.text()?).map_err(|_| StoreError::Damaged("unusable division"))
     }
 
+    /// A division or null.
+    pub fn opt_division(&mut self) -> Result<Option<Division>, StoreError> {
+        let division = self.opt_text()?.map(|text| Division::parse(&text)).transpose();
+        division.map_err(|_| StoreError::Damaged("unusable division"))
+    }
+
     /// A civil date.
     pub fn date(&mut self) -> Result<Date, StoreError> {
         parse_date(&self.text()?).map_err(|_| StoreError::Damaged("unusable date"))

@@ -2,10 +2,10 @@
 //! Which folders there are, and what a file in them means, is said in `feed`, `teleservice` and `siecle`.
 
 use crate::clock::Clock;
-use crate::crash::Crash;
 use crate::domain::time::Timestamp;
 use crate::files::{FileFault, Files, digest_name};
 use crate::plan::delivery::Answer;
+use rustix::fs::{Access, access};
 use std::{
     collections::BTreeMap,
     path::PathBuf,
@@ -49,8 +49,8 @@ struct Listing {
 
 impl Directory {
     /// The folders under `options.path`. Nothing is read yet: a folder that is missing is an answer, not a fault.
-    pub fn new(options: DirectoryOptions, crash: Crash) -> Self {
-        Self { path: options.path, files: Files::new(crash), clock: None, listings: Mutex::default() }
+    pub fn new(options: DirectoryOptions, files: Files) -> Self {
+        Self { path: options.path, files, clock: None, listings: Mutex::default() }
     }
 
     /// Folders that are listed once for all schools while they are at rest, by the clock that dates their files.
@@ -110,7 +110,7 @@ impl Directory {
         {
             return Ok(Arc::clone(&listing.names));
         }
-        let names = Arc::new(self.files.visible(&dir).await.map_err(|fault| unread(&fault))?);
+        let names = Arc::new(self.files.names(&dir).await.map_err(|fault| unread(&fault))?);
         match now {
             Some(listed_at) if instant(changed_at).plus_s(AT_REST_S) < listed_at => {
                 let listing = Listing { changed_at, listed_at, names: Arc::clone(&names) };
@@ -141,6 +141,16 @@ impl Directory {
         let digest = self.files.digest_of(&dir, name).await.map_err(|fault| unread(&fault))?;
         let size_bytes = tokio::fs::metadata(dir.join(name)).await.map(|meta| meta.len()).ok();
         Ok(digest.zip(size_bytes))
+    }
+
+    /// Whether files can be published in `folder`, as far as its rights tell.
+    ///
+    /// # Errors
+    /// `NotSent` when they cannot.
+    pub fn can_publish(&self, folder: &str) -> Result<(), Answer> {
+        let dir = self.path.join(folder);
+        access(&dir, Access::WRITE_OK | Access::EXEC_OK)
+            .map_err(|fault| Answer::NotSent { why: format!("cannot write into {}: {fault}", dir.display()) })
     }
 
     /// Publishes a file. The same again changes nothing.
@@ -194,7 +204,7 @@ fn beginning<'a>(names: &'a [String], prefix: &str) -> &'a [String] {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::transport::directory::*;
     use std::{fs, time::Duration};
 
     const FOLDER: &str = "export";
@@ -218,7 +228,7 @@ mod tests {
         date(&dir, long_ago);
         let clock = Clock::player(Timestamp::from_epoch_ms(1_010_000));
         let options = DirectoryOptions { path: root.path().to_owned() };
-        let folders = Directory::new(options, Crash::off()).believed_by(clock.clone());
+        let folders = Directory::new(options, Files::default()).believed_by(clock.clone());
         let visible = async || folders.visible(FOLDER, "0380001V-").await.unwrap();
         assert_eq!(visible().await, names(&["0380001V-a"]));
         // As no honest change does: the date stays. It is not listed again, which only this can show.
@@ -243,7 +253,7 @@ mod tests {
         date(&dir, now);
         let options = DirectoryOptions { path: root.path().to_owned() };
         let clock = Clock::player(Timestamp::from_epoch_ms(1_010_000));
-        let folders = Directory::new(options, Crash::off()).believed_by(clock);
+        let folders = Directory::new(options, Files::default()).believed_by(clock);
         assert_eq!(folders.visible(FOLDER, "").await.unwrap(), names(&[]));
         fs::write(dir.join("a"), "").unwrap();
         date(&dir, now);

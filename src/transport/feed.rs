@@ -69,7 +69,7 @@ async fn read(folders: &Directory, range: &FeedFileName) -> Result<Vec<(Event, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crash::Crash;
+    use crate::files::Files;
     use crate::transport::fixture::{DigestIs, Folders, school};
     use rstest::rstest;
     use std::ops::RangeInclusive;
@@ -90,7 +90,7 @@ mod tests {
     }
 
     async fn read_page(folders: &Folders, after: u64, limit: u32) -> Result<FeedPage, Answer> {
-        page(&Directory::new(folders.options(), Crash::off()), school(), after, limit).await
+        page(&Directory::new(folders.options(), Files::default()), school(), after, limit).await
     }
 
     async fn seqs(folders: &Folders, after: u64, limit: u32) -> (u64, Vec<u64>, bool) {

@@ -9,7 +9,10 @@ use crate::codec::{
 use crate::crash::{Crash, Point};
 use crate::domain::time::Timestamp;
 use crate::plan::delivery::{self, Answer, Outcome, Problem};
-use crate::transport::body::{self, CONTENT_DIGEST, GZIP, causes};
+use crate::transport::{
+    body::{self, CONTENT_DIGEST, GZIP, causes},
+    certificate,
+};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use chrono::DateTime;
 use reqwest::{
@@ -18,11 +21,12 @@ use reqwest::{
         ACCEPT_ENCODING, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER,
     },
     redirect::Policy,
+    tls::TlsInfo,
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::{
     net::IpAddr,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tracing::info;
@@ -53,6 +57,8 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const REFERER: bool = false;
 /// `HeaderValue::set_sensitive`: the token shows in no `Debug`.
 const SENSITIVE: bool = true;
+/// `ClientBuilder::tls_info`: who answered, for the end of its certificate.
+const TLS_INFO: bool = true;
 
 /// How a far side is reached over HTTP.
 #[derive(Clone, Debug)]
@@ -205,7 +211,15 @@ pub struct Http {
     idle: Duration,
     clock: Clock,
     crash: Crash,
-    date: Mutex<Option<FarDate>>,
+    // Boxed, so that this side of a far side is not much larger than the one of folders.
+    seen: Box<Mutex<Seen>>,
+}
+
+/// What the latest answers showed of the far side itself.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    date: Option<FarDate>,
+    certificate_end: Option<Timestamp>,
 }
 
 impl Http {
@@ -226,13 +240,22 @@ impl Http {
             idle: Duration::from_secs(options.idle_timeout_s),
             clock,
             crash,
-            date: Mutex::new(None),
+            seen: Box::default(),
         })
     }
 
     /// The latest `Date` that was read, whatever the status.
     pub fn last_date(&self) -> Option<FarDate> {
-        *self.date.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen().date
+    }
+
+    /// When the certificate ends that the far side showed last; none over plain HTTP.
+    pub fn certificate_ends_at(&self) -> Option<Timestamp> {
+        self.seen().certificate_end
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a request until it is answered, refused, in doubt, or the attempts are used up.
@@ -249,7 +272,7 @@ impl Http {
             match waits.next().and_then(|wait| patience(&answer, ask.repeat, wait, self.retry_after_max_s)) {
                 Some(wait) => {
                     let (path, wait_ms) = (ask.path.join("/"), wait.as_millis());
-                    info!(far.path = path, "Asking {path} again in {wait_ms} ms: {}", in_short(&answer));
+                    info!(name: "far.asked_again", { far.path = path }, "Asking {path} again in {wait_ms} ms: {}", in_short(&answer));
                     self.clock.wait(wait).await;
                 }
                 None => return Err(answer),
@@ -266,6 +289,7 @@ impl Http {
         let patience = self.idle + Duration::from_secs(uploaded_bytes / SLOWEST_BYTES_PER_S);
         let response = body::within(patience, self.client.execute(request)).await?.map_err(unanswered)?;
         let date = self.note_date(response.headers(), sent);
+        self.note_certificate(&response);
         let reply = self.read(response, date).await;
         self.crash.reach(Point::AnswerReceived).await;
         reply
@@ -302,8 +326,15 @@ impl Http {
     fn note_date(&self, headers: &HeaderMap, sent: Timestamp) -> Option<Timestamp> {
         let theirs = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?))?;
         let seen = FarDate { theirs, sent, received: self.clock.now() };
-        *self.date.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
+        self.seen().date = Some(seen);
         Some(theirs)
+    }
+
+    fn note_certificate(&self, response: &Response) {
+        let shown = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate);
+        if let Some(end) = shown.and_then(certificate::ends_at) {
+            self.seen().certificate_end = Some(end);
+        }
     }
 
     async fn read(&self, mut response: Response, date: Option<Timestamp>) -> Result<Reply, Answer> {
@@ -323,7 +354,7 @@ impl Http {
 }
 
 /// The client: no redirects, no proxy to loopback, own roots beside the system's.
-fn client(options: &HttpOptions) -> Result<Client, SetupFault> {
+pub(in crate::transport) fn client(options: &HttpOptions) -> Result<Client, SetupFault> {
     // Main installs it first thing; whoever came first, it is the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let host = options.base.host_str().ok_or(SetupFault::Scheme)?;
@@ -334,6 +365,7 @@ fn client(options: &HttpOptions) -> Result<Client, SetupFault> {
         .referer(REFERER)
         // Decoded here: Content-Digest is over the bytes as they travel (RFC 9530), which reqwest's own decoder hides.
         .no_gzip()
+        .tls_info(TLS_INFO)
         .connect_timeout(Duration::from_secs(options.connect_timeout_s))
         .timeout(Duration::from_secs(options.whole_timeout_s));
     if loopback {

@@ -9,7 +9,9 @@ use crate::crash::Crash;
 use crate::domain::{
     lot::{Document, FileName, Format},
     school::SchoolKey,
+    time::Timestamp,
 };
+use crate::files::Files;
 use crate::plan::delivery::{Answer, Problem};
 use crate::transport::{
     directory::{Directory, DirectoryOptions},
@@ -81,8 +83,8 @@ impl Siecle {
     }
 
     /// Siècle over the folders of one school.
-    pub fn directory(options: DirectoryOptions, crash: Crash) -> Self {
-        Self::Directory(Directory::new(options, crash))
+    pub fn directory(options: DirectoryOptions, files: Files) -> Self {
+        Self::Directory(Directory::new(options, files))
     }
 
     /// The same, believing for a while what it listed (`Directory::believed_by`); HTTP lists nothing.
@@ -104,6 +106,29 @@ impl Siecle {
     /// How far our clock was ahead of its clock when it last answered; none over folders.
     pub fn skew_ms(&self) -> Option<i64> {
         self.last_date().map(|date| date.skew_ms())
+    }
+
+    /// When the certificate ends that it showed last; none over folders and plain HTTP.
+    pub fn certificate_ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Http(http) => http.certificate_ends_at(),
+            Self::Directory(_) => None,
+        }
+    }
+
+    /// Whether it can be used for a school: it answers, or its folders can be read and written. Nothing is changed there.
+    ///
+    /// # Errors
+    /// What came back when it cannot.
+    pub async fn probe(&self, school: SchoolKey) -> Result<(), Answer> {
+        self.response_files(school, 0).await?;
+        if let Self::Directory(folders) = self {
+            for folder in [IMPORTED, REJECTED, REPORT] {
+                folders.visible(folder, "").await?;
+            }
+            folders.can_publish(IMPORT)?;
+        }
+        Ok(())
     }
 
     /// Deposits a lot. The same lot again changes nothing.
@@ -300,7 +325,7 @@ mod tests {
     }
 
     fn over_folders(folders: &Folders) -> Siecle {
-        Siecle::directory(folders.options(), Crash::off())
+        Siecle::directory(folders.options(), Files::default())
     }
 
     #[rstest]

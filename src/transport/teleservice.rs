@@ -17,6 +17,7 @@ use crate::domain::{
     school::SchoolKey,
     time::{Timestamp, Zone},
 };
+use crate::files::Files;
 use crate::plan::delivery::{Answer, Problem};
 use crate::transport::{
     directory::{Directory, DirectoryOptions},
@@ -93,8 +94,8 @@ impl Teleservice {
     }
 
     /// The téléservice over the folders of one school.
-    pub fn directory(options: DirectoryOptions, crash: Crash) -> Self {
-        Self::Directory(Directory::new(options, crash))
+    pub fn directory(options: DirectoryOptions, files: Files) -> Self {
+        Self::Directory(Directory::new(options, files))
     }
 
     /// The same, believing for a while what it listed (`Directory::believed_by`); HTTP lists nothing.
@@ -116,6 +117,29 @@ impl Teleservice {
     /// How far our clock was ahead of its clock when it last answered; none over folders.
     pub fn skew_ms(&self) -> Option<i64> {
         self.last_date().map(|date| date.skew_ms())
+    }
+
+    /// When the certificate ends that it showed last; none over folders and plain HTTP.
+    pub fn certificate_ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Http(http) => http.certificate_ends_at(),
+            Self::Directory(_) => None,
+        }
+    }
+
+    /// Whether it can be used for a school: it answers, or its folders can be read and written. Nothing is changed there.
+    ///
+    /// # Errors
+    /// What came back when it cannot.
+    pub async fn probe(&self, school: SchoolKey) -> Result<(), Answer> {
+        self.events(school, 0, 1).await?;
+        if let Self::Directory(folders) = self {
+            for folder in [REFUSED] {
+                folders.visible(folder, "").await?;
+            }
+            folders.can_publish(ORDERS)?;
+        }
+        Ok(())
     }
 
     /// The events after `after`, at most `limit` of them.
@@ -316,7 +340,7 @@ mod tests {
     }
 
     fn over_folders(folders: &Folders) -> Teleservice {
-        Teleservice::directory(folders.options(), Crash::off())
+        Teleservice::directory(folders.options(), Files::default())
     }
 
     fn event(seq: u64) -> String {

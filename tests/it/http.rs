@@ -14,6 +14,7 @@ use navette::{
         time::{Timestamp, Zone, parse_date},
         track::Track,
     },
+    files::Files,
     plan::delivery::{Answer, Outcome, judge},
     sandbox::{
         Shared,
@@ -126,8 +127,8 @@ impl Field {
                     SiecleFolder::open(&office, &imports.path).await.unwrap(),
                 );
                 (
-                    Teleservice::directory(desk, Crash::off()),
-                    Siecle::directory(imports, Crash::off()),
+                    Teleservice::directory(desk, Files::default()),
+                    Siecle::directory(imports, Files::default()),
                     Behind::Folders { turning: Box::new(folders), _roots: roots },
                 )
             }

@@ -4,19 +4,34 @@
 
 mod architecture;
 mod calendar;
+#[cfg(feature = "outside")]
+mod chromium;
 mod cli;
 mod config;
 mod crash;
+mod daemon;
+mod guide;
 #[cfg(feature = "outside")]
 mod hosts;
 mod http;
 mod model;
 mod night;
+mod pages;
+mod privacy;
 mod random;
+mod replay;
+mod report;
 mod resync;
+mod roster;
 mod scenarios;
 mod schemas;
+#[cfg(feature = "outside")]
+mod screens;
+mod smtp;
 mod stand;
+#[cfg(feature = "outside")]
+mod status;
 mod twice;
+mod upkeep;
 mod window;
 mod written;

@@ -313,15 +313,15 @@ impl Night {
             }
             Way::Folders => {
                 let options = |name| DirectoryOptions { path: folder.join(name) };
-                let teleservice = teleservice::Teleservice::directory(options("families"), Crash::off());
-                let siecle = siecle::Siecle::directory(options("councils"), Crash::off());
+                let teleservice = teleservice::Teleservice::directory(options("families"), Files::default());
+                let siecle = siecle::Siecle::directory(options("councils"), Files::default());
                 FarSides { teleservice: Arc::new(teleservice), siecle: Arc::new(siecle) }
             }
         };
         let own = School { key: school(), name: UAI.to_owned(), zone: school().uai.zone(), mail: None };
         Context {
             store: self.store(),
-            files: Files::new(Crash::off()),
+            files: Files::default(),
             files_root: folder.join("files"),
             schools: BTreeMap::from([(school(), Served { school: own, far: Arc::new(far) })]),
             settings: Settings {
@@ -334,10 +334,13 @@ impl Night {
                 thresholds: Thresholds::default(),
                 policy: Policy { overrides: bool::default(), enforce: !bool::default() },
                 nomenclature: None,
+                keep_files_days: None,
             },
             clock,
             holder: Holder { host: "history".to_owned(), process: 1 },
             crash: Crash::off(),
+            mail: None,
+            references: None,
         }
     }
 

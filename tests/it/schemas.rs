@@ -4,6 +4,7 @@
 use navette::codec::{SCHEMAS, check::check};
 use std::{
     fs,
+    io::Cursor,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +16,9 @@ fn codes(code: &str, path: &Path, bytes: &[u8]) -> Vec<&'static str> {
     let provisional = path.file_name().is_some_and(|name| name.to_string_lossy().contains("provisional"));
     let phase = if provisional { "PROVISOIRE" } else { "DEFINITIVE" };
     let mut codes = Vec::new();
-    check(&format!("0380001V-2019-{code}-3E-{phase}-00012.xml"), bytes, &mut |fault| codes.push(fault.code));
+    check(&format!("0380001V-2019-{code}-3E-{phase}-00012.xml"), Cursor::new(bytes), &mut |fault| {
+        codes.push(fault.code)
+    });
     codes
 }
 

@@ -81,7 +81,7 @@ impl Actor<'_> {
             Step::TakeUp => responses::take_up(ctx, lease, responses::Held::Everything, FarSide::WELL, now, &mut done)
                 .await
                 .unwrap(),
-            Step::Carry => responses::carry(ctx, lease, now).await.unwrap(),
+            Step::Carry => responses::carry(ctx, lease, responses::Carry::Everything, now).await.unwrap(),
             Step::Demands => {
                 for key in nights::campaigns_by_urgency(ctx, school(), FarSide::WELL).await.unwrap() {
                     done.add(demands::send(ctx, served, lease, key, Wish::Changed, now).await.unwrap());

@@ -177,7 +177,7 @@ pub fn file(document: Document, phase: Phase) -> String {
 
 pub fn faults(name: &str, bytes: &[u8]) -> Vec<Fault> {
     let mut faults = Vec::new();
-    check(name, bytes, &mut |fault| faults.push(fault));
+    check(name, std::io::Cursor::new(bytes), &mut |fault| faults.push(fault));
     faults
 }
 

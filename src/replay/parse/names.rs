@@ -1,18 +1,21 @@
-//! The names that steps use, checked while a scenario is read: an unknown one is a fault with its line.
+//! The names that steps use, of people and of files, checked while a scenario is read: an unknown one is a fault with its
+//! line.
 
 use crate::replay::document::Section;
 use crate::replay::scenario::{Action, Entry, FaultSpec, PupilSpec, SchoolSpec, Step, Who};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// The names that steps may use so far.
 pub(in crate::replay) struct Known {
     pupils: BTreeSet<String>,
     representatives: BTreeSet<String>,
+    folder: Option<PathBuf>,
 }
 
 impl Known {
-    pub(in crate::replay) fn of(schools: &[SchoolSpec]) -> Self {
-        let mut known = Self { pupils: BTreeSet::new(), representatives: BTreeSet::new() };
+    /// What the schools bring; `folder` is where delivered files lie.
+    pub(in crate::replay) fn of(schools: &[SchoolSpec], folder: Option<PathBuf>) -> Self {
+        let mut known = Self { pupils: BTreeSet::new(), representatives: BTreeSet::new(), folder };
         schools.iter().flat_map(|school| &school.pupils).for_each(|pupil| known.add(pupil));
         known
     }
@@ -39,6 +42,11 @@ impl Known {
             Action::Faults(_, FaultSpec { reject: Some(names), .. }) => {
                 names.iter().for_each(|name| self.pupil(section, "reject", name));
             }
+            Action::Deliver { file, .. } if section.has("file") => {
+                if self.folder.as_ref().is_some_and(|folder| !folder.join(file).is_file()) {
+                    section.fault_of("file", format!("\"{file}\" is no file of the scenario's folder"));
+                }
+            }
             Action::ValidateAll { .. }
             | Action::Window { .. }
             | Action::Calendar { .. }
@@ -59,13 +67,13 @@ impl Known {
 
     fn who(&self, section: &Section<'_>, who: &Who) {
         self.pupil(section, "pupil", &who.pupil);
-        if !self.representatives.contains(&who.by) {
+        if section.has("by") && !self.representatives.contains(&who.by) {
             section.fault_of("by", format!("\"{}\" represents nobody", who.by));
         }
     }
 
     fn pupil(&self, section: &Section<'_>, key: &'static str, name: &str) {
-        if !self.pupils.contains(name) {
+        if section.has(key) && !self.pupils.contains(name) {
             section.fault_of(key, format!("\"{name}\" is no pupil"));
         }
     }

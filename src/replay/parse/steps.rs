@@ -16,6 +16,9 @@ use crate::window::Hand;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
 
+/// The kinds of nights that an assertion may count.
+const NIGHTS: [&str; 3] = ["ok", "failed", "caught_up"];
+
 /// One step; none when its school or its `do` is unknown.
 pub(in crate::replay) fn step(
     section: &Section<'_>,
@@ -42,8 +45,11 @@ pub(in crate::replay) fn step(
     let own: BTreeSet<Phase> = own.collect();
     let phase = given.or_else(|| own.first().copied().filter(|_| own.len() == 1));
     let expected_word = section.has("expect");
-    let name = section.needed("do");
-    let (name, action) = action(&name, section, school, named)?;
+    let word = section.needed("do");
+    if !section.has("do") {
+        return None;
+    }
+    let (name, action) = action(&word, section, school, named)?;
     let expect = match action {
         Action::Expect(_) if expected_word => {
             section.fault_of("expect", "is no key of an `expect` step: write what is expected as its keys");
@@ -176,7 +182,7 @@ fn respond(section: &Section<'_>) -> Action {
         Some(_) | None => None,
     };
     let mut proposals = BTreeMap::new();
-    for (code, accepted) in section.map("proposals", answer).unwrap_or_default() {
+    for (code, accepted) in section.map("proposals", "OUI or NON", answer).unwrap_or_default() {
         match Track::of_code(&code) {
             Some(track) => _ = proposals.insert(track, accepted),
             None => section.fault_of("proposals", format!("\"{code}\" is no track")),
@@ -226,15 +232,20 @@ fn deliver(section: &Section<'_>) -> Action {
 }
 
 fn expected(section: &Section<'_>) -> Expected {
+    const NUMBER: &str = "a whole number";
     let truth = |value: &DeValue<'_>| value.as_bool();
+    let nights = section.map("nights", NUMBER, number_of).unwrap_or_default();
+    for kind in nights.keys().filter(|kind| !NIGHTS.contains(&kind.as_str())) {
+        section.fault_of("nights", format!("has an unknown key `{kind}`: {} are known", NIGHTS.join(", ")));
+    }
     Expected {
-        siecle: section.map("siecle", number_of).unwrap_or_default(),
-        locked: section.map("locked", truth).unwrap_or_default(),
+        siecle: section.map("siecle", NUMBER, number_of).unwrap_or_default(),
+        locked: section.map("locked", "true or false", truth).unwrap_or_default(),
         state: section.text("state"),
         at_risk: section.truth("at_risk"),
         open: section.truth("open"),
         anomalies: section.texts("anomalies"),
-        nights: section.map("nights", number_of).unwrap_or_default(),
+        nights,
         lots: section.number("lots"),
         held: section.number("held"),
     }

@@ -182,7 +182,7 @@ impl Deeds<'_> {
         let (ill, well) = (FaultSpec { times: 1, on, ..FaultSpec::default() }, FaultSpec::default());
         let rejected =
             || self.world.scenario.schools.iter().flat_map(|school| &school.pupils).map(|one| one.id.clone());
-        let (ill, well) = match draw.below(6) {
+        let (ill, well) = match draw.below(7) {
             0 | 1 => (FaultSpec { up: Some(false), ..ill }, FaultSpec { up: Some(true), times: 1, ..well }),
             2 => {
                 let status = one(draw, &[503, 500, 429, 408, 502, 401, 422]);

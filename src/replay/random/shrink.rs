@@ -3,7 +3,7 @@
 use crate::replay::{
     audit::Check,
     random::{Trial, trial},
-    scenario::{Action, Scenario, Step},
+    scenario::{Scenario, Step},
 };
 
 /// Plays at most, so that shrinking ends in reasonable time.
@@ -92,34 +92,8 @@ impl Shrunk {
             for school in &mut smaller.schools {
                 school.pupils.retain(|pupil| pupil.id != id);
             }
-            smaller.steps.retain(|step| pupil_of(&step.action) != Some(&id));
+            smaller.steps.retain(|step| step.action.pupil() != Some(&id));
             self.attempt(smaller).await;
         }
-    }
-}
-
-/// The pupil that a step is about.
-fn pupil_of(action: &Action) -> Option<&String> {
-    match action {
-        Action::Draft(entry) | Action::Validate(entry) => Some(&entry.who.pupil),
-        Action::Logout(who) | Action::Acknowledge(who) | Action::Reply { who, .. } => Some(&who.pupil),
-        Action::Arrive(pupil) => Some(&pupil.id),
-        Action::Leave { pupil } => Some(pupil),
-        Action::Respond { pupil, .. } => pupil.as_ref(),
-        Action::ValidateAll { .. }
-        | Action::AcknowledgeAll
-        | Action::Emit { .. }
-        | Action::Window { .. }
-        | Action::Calendar { .. }
-        | Action::Switch { .. }
-        | Action::EntryComplete
-        | Action::Sync { .. }
-        | Action::Resync
-        | Action::Approve
-        | Action::Faults(..)
-        | Action::Deliver { .. }
-        | Action::Daemon { .. }
-        | Action::Crash { .. }
-        | Action::Expect(_) => None,
     }
 }

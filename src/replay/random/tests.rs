@@ -1,15 +1,25 @@
 //! Generated scenarios are the same for the same seed, keep to their bounds, read back as written, and shrink.
 
-use crate::domain::time::DAY_S;
+use crate::crash::Point;
+use crate::domain::{
+    campaign::Phase,
+    time::{DAY_S, HOUR_S, next_day, parse_time_of_day, slot_instant},
+};
 use crate::replay::{
     audit::Check,
     parse::parse,
     player::{How, play},
     random::{scenario, settled, shrink::shrink, trial},
     report::to_json,
-    scenario::{Action, Scenario, Step},
+    scenario::{Action, FaultSpec, Scenario, Side, Step},
     write::write,
 };
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Seeds that `tests/run` plays.
+const SEEDS_OF_TESTS_RUN: u64 = 500;
+/// Ways in which each topic of a far side fails.
+const FAULTS: [&str; 10] = ["down", "loses", "slow", "503", "500", "429", "408", "502", "401", "422"];
 
 #[test]
 fn a_seed_is_one_scenario() {
@@ -30,6 +40,133 @@ fn worlds_keep_to_their_bounds() {
         assert!(scenario.steps.is_sorted_by_key(|step| step.at), "seed {seed}");
         assert!(scenario.steps.iter().all(|step| step.expect.is_none()));
     }
+}
+
+/// Every kind of happening that worlds must hold (issue 5, point 4), by what is drawn in the scenarios.
+fn kinds(scenario: &Scenario) -> BTreeSet<String> {
+    let mut kinds = BTreeSet::from([
+        format!("{} schools", scenario.schools.len()),
+        format!("{:?}", scenario.transport),
+        format!("{:?}", scenario.format),
+        format!("{:?}", scenario.encoding),
+    ]);
+    let mut entered: BTreeMap<(String, Option<Phase>), String> = BTreeMap::new();
+    let mut answered = BTreeSet::new();
+    for step in &scenario.steps {
+        let campaign = (step.uai, step.phase);
+        kinds.insert(step.name.to_owned());
+        match &step.action {
+            Action::Validate(entry) => {
+                let owner = entered.entry((entry.who.pupil.clone(), step.phase)).or_insert_with(String::new);
+                let kind = [("", "first"), (entry.who.by.as_str(), "changes its mind")];
+                let kind = kind.iter().find(|(by, _)| *by == owner.as_str()).map_or("quarrels", |(_, kind)| kind);
+                kinds.insert(format!("a family {kind}"));
+                owner.clone_from(&entry.who.by);
+            }
+            Action::Respond { .. } => {
+                let own = scenario.campaigns.iter().find(|one| (one.uai, Some(one.phase)) == campaign).unwrap();
+                let last = own.calendar.as_ref().unwrap().last_council().unwrap();
+                kinds.extend((last.plus_s(DAY_S) < step.at).then(|| "a council is late".to_owned()));
+                kinds.extend((!answered.insert(campaign)).then(|| "a council corrects itself".to_owned()));
+            }
+            Action::Calendar { change: Ok(change), .. } => {
+                kinds.extend((!change.councils.is_empty()).then(|| "a council moves".to_owned()));
+            }
+            Action::Faults(side, spec) => kinds.extend(faults(*side, spec)),
+            Action::Crash { point } => _ = kinds.insert(point.name().to_owned()),
+            Action::Daemon { up } => _ = kinds.insert(format!("daemon {up}")),
+            _ => (),
+        }
+    }
+    let (first, last) = (scenario.steps.first().unwrap().at, scenario.steps.last().unwrap().at);
+    for school in &scenario.schools {
+        let mut day = first.date_in(school.zone);
+        while day < last.date_in(school.zone) {
+            let noon = |day| slot_instant(school.zone, day, parse_time_of_day("12:00").unwrap());
+            match noon(next_day(day)).since_ms(noon(day)) / 1_000 {
+                DAY_S => (),
+                length_s => _ = kinds.insert(format!("a day of {} h", length_s / HOUR_S)),
+            }
+            day = next_day(day);
+        }
+    }
+    kinds
+}
+
+/// What a step makes fail, and of what.
+fn faults(side: Side, spec: &FaultSpec) -> Vec<String> {
+    let on = spec.on.as_deref().unwrap_or("any");
+    let of = |what: &str| format!("{side:?} {what} {on}");
+    let rejects = spec.reject.as_ref().is_some_and(|pupils| !pupils.is_empty());
+    let kinds = [
+        spec.up.filter(|up| !up).map(|_| of("down")),
+        spec.status.filter(|_| 0 < spec.times).map(|status| of(&status.to_string())),
+        spec.lose_reply.filter(|times| 0 < *times).map(|_| of("loses")),
+        spec.latency_ms.filter(|wait| 0 < *wait).map(|_| of("slow")),
+        spec.treat.filter(|treat| !treat).map(|_| "lots wait".to_owned()),
+        rejects.then(|| "pupils are rejected".to_owned()),
+    ];
+    kinds.into_iter().flatten().collect()
+}
+
+#[test]
+fn worlds_hold_everything_that_can_happen() {
+    let seen: BTreeSet<String> = (1..=SEEDS_OF_TESTS_RUN).flat_map(|seed| kinds(&scenario(seed).unwrap())).collect();
+    let topics = [
+        (Side::Siecle, vec!["any", "lots", "receipts", "responses"]),
+        (Side::Teleservice, vec!["any", "feed", "orders"]),
+    ];
+    let mut expected: BTreeSet<String> = [
+        "1 schools",
+        "2 schools",
+        "3 schools",
+        "Directory",
+        "Http",
+        "Xml",
+        "Csv",
+        "Utf8",
+        "Latin9",
+        "draft",
+        "validate",
+        "validate_all",
+        "logout",
+        "acknowledge",
+        "acknowledge_all",
+        "reply",
+        "arrive",
+        "leave",
+        "open",
+        "close",
+        "reopen",
+        "calendar",
+        "switch",
+        "respond",
+        "entry_complete",
+        "sync",
+        "resync",
+        "approve",
+        "a family first",
+        "a family changes its mind",
+        "a family quarrels",
+        "a council is late",
+        "a council corrects itself",
+        "a council moves",
+        "lots wait",
+        "pupils are rejected",
+        "daemon true",
+        "daemon false",
+        "a day of 23 h",
+        "a day of 25 h",
+    ]
+    .map(str::to_owned)
+    .into();
+    expected.extend(Point::ALL.map(|point| point.name().to_owned()));
+    for (side, topics) in topics {
+        for (topic, what) in topics.iter().flat_map(|topic| FAULTS.map(|what| (topic, what))) {
+            expected.insert(format!("{side:?} {what} {topic}"));
+        }
+    }
+    assert_eq!(expected.difference(&seen).collect::<Vec<_>>(), Vec::<&String>::new());
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ pub struct TeleserviceFolder {
     published: BTreeMap<SchoolKey, Published>,
 }
 
-/// What of a feed lies in the folder.
+/// What of a feed lies in the folder, its files in the order of what they tell.
 #[derive(Default)]
 struct Published {
     restored: u64,
@@ -56,8 +56,8 @@ impl TeleserviceFolder {
         let gate = |name: &str| Gate::new(&root.join(name));
         let own = Self {
             stand_in: Shared::clone(stand_in),
-            // The stand-in is another program: navette's crash points are not its own.
-            files: Files::new(Crash::off()),
+            // The stand-in is another program: navette's crash points are not its own, and it keeps nothing for good.
+            files: Files::for_a_play(Crash::off()),
             root: Gate::new(root),
             events: gate("evenements"),
             orders: gate("ordres"),
@@ -81,13 +81,13 @@ impl TeleserviceFolder {
             let faults = &teleservice.faults;
             (faults.is_up(), faults.serves(Topic::Feed), faults.serves(Topic::Orders))
         };
-        self.root.set(up).await?;
+        self.root.set(up)?;
         if !up {
             return Ok(false);
         }
-        self.events.set(feed).await?;
-        self.orders.set(orders).await?;
-        self.refusals.set(orders).await?;
+        self.events.set(feed)?;
+        self.orders.set(orders)?;
+        self.refusals.set(orders)?;
         let obeyed = if orders { self.obey(now).await? } else { Vec::new() };
         let told = if feed { self.publish_feeds().await? } else { false };
         if feed {
@@ -158,6 +158,7 @@ impl TeleserviceFolder {
                 published.files.push((name, sha256(body.as_bytes())));
                 changed = CHANGED;
             }
+            published.files.sort_by_key(|(name, _)| name.first);
         }
         Ok(changed)
     }
@@ -177,12 +178,17 @@ impl Published {
         self.files.iter().take_while(|file| is_same(file)).count()
     }
 
-    /// The files of what is not published yet.
+    /// The files of what is not published yet: what follows the last one, and what fills a hole between two.
     fn new_files(&self, school: SchoolKey, desk: &Desk) -> Vec<(FeedFileName, String)> {
-        let last = self.files.last().map_or(0, |(name, _)| name.last);
+        let lasts = [0].into_iter().chain(self.files.iter().map(|(name, _)| name.last));
+        let firsts = self.files.iter().map(|(name, _)| name.first).chain([u64::MAX]);
+        let untold = lasts.zip(firsts).map(|(last, first)| {
+            let after = desk.feed.after(last);
+            after.get(..after.partition_point(|entry| entry.seq < first)).unwrap_or_default()
+        });
         let together =
             |one: &Entry, other: &Entry| other.seq == one.seq + 1 && !one.line.is_raw() && !other.line.is_raw();
-        let runs = desk.feed.after(last).chunk_by(together).flat_map(|run| run.chunks(FILE_EVENTS_MAX));
+        let runs = untold.flat_map(|part| part.chunk_by(together)).flat_map(|run| run.chunks(FILE_EVENTS_MAX));
         let file = |run: &[Entry]| {
             let (first, last) = (run.first()?.seq, run.last()?.seq);
             Some((FeedFileName { school, first, last }, lines(desk, run)))

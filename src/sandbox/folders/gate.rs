@@ -4,10 +4,10 @@
 use crate::files::FileFault;
 use std::{
     ffi::OsString,
+    fs,
     io::ErrorKind,
     path::{Path, PathBuf},
 };
-use tokio::fs;
 
 /// What is added to the name of a folder while it is away.
 const AWAY: &str = ".away";
@@ -32,30 +32,30 @@ impl Gate {
         &self.path
     }
 
-    /// Makes the folder usable or unusable; it may be so already.
+    /// Makes the folder usable or unusable; it may be so already. A rename or two: nothing that is worth another thread.
     ///
     /// # Errors
     /// `Io` when the machine fails.
-    pub async fn set(&self, usable: bool) -> Result<(), FileFault> {
-        let is_away = fs::try_exists(&self.away).await.map_err(|source| self.fault("look for", source))?;
+    pub fn set(&self, usable: bool) -> Result<(), FileFault> {
+        let is_away = fs::exists(&self.away).map_err(|source| self.fault("look for", source))?;
         if usable == is_away {
-            let moved = if usable { self.bring_back().await } else { self.send_away().await };
+            let moved = if usable { self.bring_back() } else { self.send_away() };
             moved.map_err(|source| self.fault("move", source))?;
         }
         Ok(())
     }
 
-    async fn send_away(&self) -> std::io::Result<()> {
-        fs::rename(&self.path, &self.away).await?;
-        fs::write(&self.path, []).await
+    fn send_away(&self) -> std::io::Result<()> {
+        fs::rename(&self.path, &self.away)?;
+        fs::write(&self.path, [])
     }
 
-    async fn bring_back(&self) -> std::io::Result<()> {
-        match fs::remove_file(&self.path).await {
+    fn bring_back(&self) -> std::io::Result<()> {
+        match fs::remove_file(&self.path) {
             Err(gone) if gone.kind() == ErrorKind::NotFound => (),
             done => done?,
         }
-        fs::rename(&self.away, &self.path).await
+        fs::rename(&self.away, &self.path)
     }
 
     fn fault(&self, action: &'static str, source: std::io::Error) -> FileFault {

@@ -52,8 +52,8 @@ impl SiecleFolder {
         let gate = |name: &str| Gate::new(&root.join(name));
         let own = Self {
             stand_in: Shared::clone(stand_in),
-            // The stand-in is another program: navette's crash points are not its own.
-            files: Files::new(Crash::off()),
+            // The stand-in is another program: navette's crash points are not its own, and it keeps nothing for good.
+            files: Files::for_a_play(Crash::off()),
             root: Gate::new(root),
             import: gate("import"),
             imported: gate("imported"),
@@ -81,13 +81,13 @@ impl SiecleFolder {
             let serves = |topic| faults.serves(topic);
             (faults.is_up(), serves(Topic::Lots), serves(Topic::Receipts), serves(Topic::Responses))
         };
-        self.root.set(up).await?;
+        self.root.set(up)?;
         if !up {
             return Ok(false);
         }
-        self.import.set(lots).await?;
-        self.report.set(receipts).await?;
-        self.export.set(responses).await?;
+        self.import.set(lots)?;
+        self.report.set(receipts)?;
+        self.export.set(responses)?;
         let deposited = if lots { self.take(now).await? } else { Vec::new() };
         let reported = if receipts { self.publish_reports().await? } else { false };
         let mut moved = false;

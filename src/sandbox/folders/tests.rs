@@ -171,6 +171,11 @@ async fn a_hole_and_a_restored_copy_show_in_the_folder() {
     emit(&desk, 9);
     desk.turn().await;
     assert!(desk.list("evenements").await.contains(&"0380001V-2019-EVT-0000000009-0000000009.ndjson".to_owned()));
+    // One that fills the hole is a file of its own, and changes nothing of what follows.
+    emit(&desk, 8);
+    desk.turn().await;
+    let names = ["0000000001-0000000003", "0000000008-0000000008", "0000000009-0000000009"];
+    assert_eq!(desk.list("evenements").await, names.map(|range| format!("0380001V-2019-EVT-{range}.ndjson")));
     emit(&desk, 3);
     desk.turn().await;
     let names = ["0000000001-0000000002", "0000000003-0000000003"];

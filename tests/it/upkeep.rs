@@ -1,0 +1,247 @@
+//! What an operator does beside the nights: looks after the installation, copies and restores its database, purges.
+
+use crate::{
+    night::{Night, Way, school},
+    stand::{Stand, UAI, key, row},
+};
+use navette::{
+    clock::Clock,
+    domain::{
+        pupil::PupilId,
+        school::SchoolYear,
+        time::{DAY_S, Timestamp},
+    },
+    run::purge::{self, NotPurged},
+    sandbox::{faults::Topic, hold},
+    store::{lease, ledger},
+};
+use rstest::rstest;
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+/// A school that is open, with one demand that Siècle has.
+fn open() -> Stand {
+    let stand = Stand::new();
+    stand.switch(!bool::default(), -48);
+    stand.validate(1, -40);
+    assert_eq!(stand.load(&row("3 A", -48, 100, None, 200)).0, 0);
+    assert_eq!(stand.run(&["resync", UAI]).0, 0);
+    stand
+}
+
+/// Every file under a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+fn holds_text(path: &Path, text: &str) -> bool {
+    fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+/// Something happens to the installation; the doctor ends so, and says this about that part.
+fn check_doctor(harm: impl Fn(&mut Stand), exit: i32, part: &str, state: &str, said: &str) {
+    let mut stand = open();
+    harm(&mut stand);
+    let (code, text) = stand.run(&["doctor"]);
+    assert_eq!(code, exit, "{text}");
+    let found = stand.json(&["doctor"]);
+    assert_eq!(found["exit"], exit);
+    let lines = found["lines"].as_array().unwrap();
+    let fits = |line: &&serde_json::Value| {
+        let told = format!("{} {}", line["said"].as_str().unwrap(), line["remedy"].as_str().unwrap());
+        line["part"] == part && line["state"] == state && told.contains(said)
+    };
+    assert!(lines.iter().any(|line| fits(&line)), "{text}");
+    let well = |line: &serde_json::Value| line["state"] == "ok" && line["remedy"] == "";
+    let ill = |line: &serde_json::Value| line["state"] != "ok" && line["remedy"] != "";
+    assert!(lines.iter().all(|line| well(line) || ill(line)), "what is not well has its remedy: {text}");
+}
+
+fn rights(stand: &Stand, name: &str, mode: u32) {
+    fs::set_permissions(stand.folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[rstest]
+#[case::well(|_: &mut Stand| (), 0, "database", "ok", "whole")]
+#[case::clocks(|_: &mut Stand| (), 0, "clock", "ok", "0 s from that of siecle")]
+#[case::configuration(|stand: &mut Stand| _ = stand.write("navette.toml", "[nigth]\n"), 2, "configuration", "fault", "nigth")]
+#[case::rights(|stand: &mut Stand| rights(stand, "files", 0o755), 3, "folders", "warning", "chmod")]
+#[case::no_database(|stand: &mut Stand| fs::remove_file(stand.folder.path().join("navette.db")).unwrap(), 0, "database", "ok", "first run")]
+#[case::damage(|stand: &mut Stand| _ = stand.write("navette.db", &"no database ".repeat(500)), 7, "database", "fault", "backup")]
+#[case::token(|stand: &mut Stand| hold(&stand.siecle).faults.fail_with(401, 9, Some(Topic::Responses)), 2, "siecle", "fault", "renew the token")]
+#[case::unknown(|stand: &mut Stand| hold(&stand.teleservice).faults.fail_with(404, 9, Some(Topic::Feed)), 2, "teleservice", "fault", "url")]
+#[case::down(|stand: &mut Stand| stand.strike(), 1, "teleservice", "fault", "reached from here")]
+fn the_doctor_says_what_is_wrong_and_the_remedy(
+    #[case] harm: impl Fn(&mut Stand),
+    #[case] exit: i32,
+    #[case] part: &str,
+    #[case] state: &str,
+    #[case] said: &str,
+) {
+    check_doctor(harm, exit, part, state, said);
+}
+
+#[test]
+fn the_doctor_says_that_our_certificate_has_ended() {
+    let stand = open();
+    let mut params = rcgen::CertificateParams::new(["navette".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let keys = rcgen::KeyPair::generate().unwrap();
+    stand.write("own.crt", &params.self_signed(&keys).unwrap().pem());
+    stand.write("own.key", &keys.serialize_pem());
+    for name in ["own.crt", "own.key"] {
+        rights(&stand, name, 0o600);
+    }
+    let text = fs::read_to_string(stand.folder.path().join("navette.toml")).unwrap();
+    let (before, after) = text.split_once("[siecle]").unwrap();
+    let (_, after) = after.split_once("[[school]]").unwrap();
+    let siecle = "[siecle]\ntransport = \"http\"\nurl = \"https://127.0.0.1:1/\"\n\
+                  client_certificate_file = \"./own.crt\"\nclient_key_file = \"./own.key\"\n";
+    stand.write("navette.toml", &format!("{before}{siecle}[[school]]{after}"));
+    let (exit, said) = stand.run(&["doctor"]);
+    assert_eq!(exit, 2, "{said}");
+    assert!(said.contains("siecle.client_certificate_file ended at 2020-01-01T00:00:00Z"), "{said}");
+    assert!(said.contains("fault    siecle: "), "nobody listens there: {said}");
+}
+
+#[test]
+fn the_doctor_makes_nothing() {
+    let stand = Stand::new();
+    assert_eq!(stand.run(&["doctor"]).0, 0);
+    let made: Vec<PathBuf> = files(stand.folder.path());
+    assert_eq!(made, [stand.folder.path().join("navette.toml")]);
+}
+
+#[test]
+fn a_backup_is_whole_for_the_owner_alone_and_replaces_nothing() {
+    let stand = open();
+    let copy = stand.folder.path().join("copy.db");
+    let name = copy.to_str().unwrap();
+    let made = stand.json(&["backup", name]);
+    assert_eq!(made["size_bytes"], fs::metadata(&copy).unwrap().len());
+    assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(stand.run(&["backup", name]).0, 2);
+    assert_eq!(stand.run(&["backup", stand.folder.path().join("no/copy.db").to_str().unwrap()]).0, 1);
+}
+
+#[test]
+fn a_backup_made_while_runs_write_is_whole() {
+    let stand = open();
+    let copy = stand.folder.path().join("copy.db");
+    std::thread::scope(|threads| {
+        let writing = threads.spawn(|| (0..3).map(|_| stand.run(&["resync", UAI]).0).collect::<Vec<_>>());
+        assert_eq!(stand.run(&["backup", copy.to_str().unwrap()]).0, 0);
+        assert_eq!(writing.join().unwrap(), [0; 3]);
+    });
+    restore(&stand, &copy);
+    assert_eq!(stand.run(&["doctor"]).0, 0);
+}
+
+#[test]
+fn a_restored_backup_carries_the_next_night() {
+    let stand = open();
+    let copy = stand.folder.path().join("copy.db");
+    assert_eq!(stand.run(&["backup", copy.to_str().unwrap()]).0, 0);
+    stand.validate(2, -1);
+    restore(&stand, &copy);
+    assert_eq!(stand.run(&["resync", UAI, "--changed"]).0, 0);
+    assert_eq!(hold(&stand.siecle).version(key(), PupilId(2)), 1);
+}
+
+/// A lot left after the backup was made: its number is taken, Siècle says so, and a hand passes it.
+#[test]
+fn a_restored_backup_passes_the_numbers_that_were_used_after_it() {
+    let stand = open();
+    let copy = stand.folder.path().join("copy.db");
+    assert_eq!(stand.run(&["backup", copy.to_str().unwrap()]).0, 0);
+    assert_eq!(stand.run(&["resync", UAI]).0, 0, "lot 2 leaves");
+    stand.validate(2, -1);
+    restore(&stand, &copy);
+    assert_eq!(stand.run(&["resync", UAI]).0, 7);
+    assert_eq!(stand.run(&["lots", "abandon", UAI, "2", "--reason", "restored"]).0, 0);
+    assert_eq!(stand.run(&["resync", UAI]).0, 0);
+    assert_eq!(hold(&stand.siecle).version(key(), PupilId(2)), 1);
+}
+
+/// As deploy/README.md tells it.
+fn restore(stand: &Stand, copy: &Path) {
+    let database = stand.folder.path().join("navette.db");
+    for left in ["-wal", "-shm"] {
+        let _ = fs::remove_file(stand.folder.path().join(format!("navette.db{left}")));
+    }
+    fs::copy(copy, database).unwrap();
+}
+
+#[test]
+fn old_files_go_and_what_waits_for_its_receipt_stays() {
+    let night = Night::due(Way::Http);
+    let mut ctx = night.context(Clock::Machine);
+    ctx.settings.keep_files_days = Some(30);
+    let before = files(&ctx.files_root);
+    let later = |days: i64| Clock::Machine.now().plus_s(days * DAY_S);
+    assert_eq!(night.wait(purge::expire(&ctx, school(), later(1))).unwrap(), 0);
+    let waiting = night.wait(async {
+        let mut tx = ctx.store.read().await.unwrap();
+        ledger::waiting(&mut tx, school()).await.unwrap()
+    });
+    let removed = night.wait(purge::expire(&ctx, school(), later(60))).unwrap();
+    let after = files(&ctx.files_root);
+    assert_eq!(after.len() + 2 * usize::try_from(removed).unwrap(), before.len(), "each goes with its digest");
+    assert!(0 < removed);
+    for lot in waiting {
+        assert!(after.iter().any(|path| path.ends_with(lot.name.to_string())), "{} waits", lot.name);
+    }
+    assert_eq!(night.wait(purge::expire(&ctx, school(), later(60))).unwrap(), 0, "twice is once");
+}
+
+#[test]
+fn a_year_is_purged_once_it_is_over_and_no_longer_served() {
+    let night = Night::due(Way::Folders);
+    let mut ctx = night.context(Clock::Machine);
+    let year = |ctx: &_, at: &str| {
+        let now = Timestamp::parse(at).unwrap();
+        night.wait(purge::year(ctx, SchoolYear::new(2026).unwrap(), "somebody", now)).unwrap()
+    };
+    assert_eq!(year(&ctx, "2027-08-31T00:00:00Z"), Err(NotPurged::Current));
+    assert_eq!(year(&ctx, "2027-09-01T00:00:00Z"), Err(NotPurged::Served(school())));
+    ctx.schools.clear();
+    let other = lease::Holder { host: "elsewhere".to_owned(), process: 7 };
+    let now = Timestamp::parse("2027-09-01T00:00:00Z").unwrap();
+    let held = night.wait(lease::take(&ctx.store, school(), &other, now, 60)).unwrap().unwrap();
+    assert!(matches!(year(&ctx, "2027-09-01T00:00:00Z"), Err(NotPurged::Busy(..))));
+    drop(held);
+    let database = night.folder.path().join("navette.db");
+    let known = night.wait(async {
+        let mut tx = ctx.store.read().await.unwrap();
+        let pupils = navette::store::pupils::of_school(&mut tx, school()).await.unwrap();
+        pupils.iter().map(|(pupil, _)| pupil.last_name.reveal().clone()).collect::<Vec<_>>()
+    });
+    assert!(!known.is_empty());
+    let purged = year(&ctx, "2027-09-01T00:10:00Z").unwrap();
+    assert!(purged.schools == 1 && 10 < purged.rows && 0 < purged.contents, "{purged:?}");
+    assert_eq!(files(&ctx.files_root), Vec::<PathBuf>::new());
+    for path in [database.clone(), database.with_extension("db-wal")] {
+        for name in known.iter().filter(|_| path.exists()) {
+            assert!(!holds_text(&path, name), "{name} can still be read in {}", path.display());
+        }
+    }
+    let lots = night.wait(async {
+        let mut tx = ctx.store.read().await.unwrap();
+        ledger::list(&mut tx, Some(school())).await.unwrap()
+    });
+    assert!(!lots.is_empty(), "counts and digests stay");
+    assert_eq!(year(&ctx, "2027-09-01T00:10:00Z").unwrap().rows, 0, "twice is once");
+}
+
+#[test]
+fn a_current_year_is_refused_by_hand() {
+    let stand = open();
+    assert_eq!(stand.run(&["purge", "--year", "2026"]).0, 2);
+    let purged = stand.json(&["purge", "--year", "2019"]);
+    assert_eq!((&purged["schools"], &purged["rows"]), (&0.into(), &0.into()));
+}
