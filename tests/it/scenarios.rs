@@ -68,7 +68,7 @@ async fn each_scenario_holds_on_a_server(#[values(0, 1, 2, 3)] n: usize) {
         let scenario = suite::read(&folder).unwrap();
         let wishes = Wishes { database: Some(crate::night::server()), ..Wishes::default() };
         let verdict = suite::one(&folder, &scenario, &wishes).await.unwrap();
-        assert!(verdict.failures.is_empty(), "{}:\n{}", folder.display(), verdict.failures.join("\n"));
+        assert!(verdict.report.failures.is_empty(), "{}:\n{}", folder.display(), verdict.report.failures.join("\n"));
     }
 }
 
