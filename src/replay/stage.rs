@@ -228,7 +228,7 @@ impl Stage {
         if self.is_beside
             && let Err(fault) = scratch::remove(&self.database_url).await
         {
-            tracing::error!("The database of a play is left behind: {fault}");
+            tracing::error!(name: "stand_in.failed", "The database of a play is left behind: {fault}");
         }
         for server in self.served {
             if let Err(fault) = server.stop().await {

@@ -27,7 +27,7 @@ where
 }
 
 fn kept<T>(joined: Result<T, JoinError>) -> Option<T> {
-    joined.inspect_err(|fault| error!(name: "school.task_failed", "A school's task ended by a fault: {fault}")).ok()
+    joined.inspect_err(|fault| error!(name: "job.panicked", "A school's task ended by a fault: {fault}")).ok()
 }
 
 #[cfg(test)]
