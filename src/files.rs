@@ -3,17 +3,19 @@
 //! A file exists once its `NAME.sha256` stands beside it (siecle.md, common rules). What the bytes mean is the codec's
 //! to say; which folder they belong in, the caller's.
 
+mod temporaries;
+
 use crate::crash::{Crash, Point};
+use crate::files::temporaries::Temporaries;
 use sha2::{Digest, Sha256};
 use std::{
-    collections::{BTreeMap, BTreeSet},
     ffi::OsStr,
     fmt::Write as _,
     fs::{self, File},
     io::{self, ErrorKind, Read, Write},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::SystemTime,
 };
 use tempfile::TempPath;
@@ -84,42 +86,6 @@ pub struct Files {
     crash: Crash,
     temporaries: Temporaries,
     keeping: Keeping,
-}
-
-/// Temporary names by folder: those that lay there when it was first published to, and ours since. A folder that all
-/// schools share is listed once for that, not once a file.
-#[derive(Clone, Default)]
-struct Temporaries(Arc<Mutex<BTreeMap<PathBuf, BTreeSet<String>>>>);
-
-impl Temporaries {
-    fn change<T>(&self, change: impl FnOnce(&mut BTreeMap<PathBuf, BTreeSet<String>>) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Removes what a crash left of this name, and of its digest. Other names are left alone: they may be another's, who
-    /// is writing now, while one name has one publisher at a time (the lease).
-    fn sweep(&self, dir: &Path, name: &str) -> Result<(), FileFault> {
-        if !self.change(|known| known.contains_key(dir)) {
-            let found = temporaries(dir)?;
-            self.change(|known| known.entry(dir.to_owned()).or_default().extend(found));
-        }
-        let prefix = temporary_prefix(name);
-        let left = self.change(|known| {
-            let names = known.entry(dir.to_owned()).or_default();
-            names.extract_if(.., |left| left.starts_with(&prefix)).collect::<Vec<_>>()
-        });
-        left.iter().try_for_each(|left| remove(&dir.join(left)).map(|_| ()))
-    }
-
-    fn begun(&self, dir: &Path, temporary: &Path) {
-        let name = temporary.file_name().and_then(OsStr::to_str).map(str::to_owned);
-        self.change(|known| known.entry(dir.to_owned()).or_default().extend(name));
-    }
-
-    fn ended(&self, dir: &Path, temporary: &Path) {
-        let name = temporary.file_name().and_then(OsStr::to_str).unwrap_or_default();
-        self.change(|known| known.get_mut(dir).is_some_and(|names| names.remove(name)));
-    }
 }
 
 /// What files must outlive.
@@ -499,17 +465,6 @@ fn write_temporary(file: &Publication) -> Result<PathBuf, FileFault> {
 
 fn temporary_prefix(name: &str) -> String {
     format!(".{name}.")
-}
-
-/// Temporary names that lie in a folder.
-fn temporaries(dir: &Path) -> Result<Vec<String>, FileFault> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).map_err(fault("list", dir))? {
-        let name = entry.map_err(fault("list", dir))?.file_name();
-        let is_temporary = |name: &&str| name.starts_with('.') && name.ends_with(TEMPORARY_ENDING);
-        found.extend(OsStr::to_str(&name).filter(is_temporary).map(str::to_owned));
-    }
-    Ok(found)
 }
 
 fn remove(path: &Path) -> Result<bool, FileFault> {

@@ -214,8 +214,7 @@ mod tests {
                 drop(second);
             }
         });
-        // The second one waits by now, or comes later: then the first commits alone.
-        tokio::task::yield_now().await;
+        // The second one waits already, or comes later: then the first commits alone.
         let told = first.commit(Point::Settled).await;
         second.await.unwrap();
         let mut third = store.write().await.unwrap();

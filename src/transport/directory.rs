@@ -103,7 +103,7 @@ impl Directory {
         let dir = self.path.join(folder);
         // Before the listing: what changes meanwhile is then seen by the date, too.
         let changed_at = self.files.changed_at(&dir).await.map_err(|fault| unread(&fault))?;
-        let now = self.clock.as_ref().map(Clock::now);
+        let now = self.clock.as_ref().map(|clock| clock.now());
         if let (Some(now), Some(listing)) = (now, self.listings().get(folder))
             && listing.changed_at == changed_at
             && now < listing.listed_at.plus_s(BELIEVED_S)
