@@ -210,7 +210,7 @@ pub fn watched_from(calendar: &Calendar) -> Timestamp {
 /// has ended, what a person did before its end must have been read first (to be proved, 1).
 async fn is_watched(ctx: &Context, tx: &mut Tx, served: &Served, now: Timestamp) -> Result<bool, StepError> {
     for key in campaigns::keys(tx, served.school.key).await? {
-        let (facts, _) = facts::of(ctx, tx, key, FarSide { reachable: true, clock_skew_ms: None }).await?;
+        let (facts, _) = facts::of(ctx, tx, key, FarSide::WELL).await?;
         let watched = match facts.state(now) {
             State::Planned => facts.calendar().is_some_and(|calendar| watched_from(calendar) <= now),
             State::Ended => !night::is_over(tx, served, facts.calendar()).await?,

@@ -74,6 +74,24 @@ pub struct Counts {
     pub representatives: u32,
 }
 
+impl Counts {
+    /// Each count with its name for school staff.
+    pub const fn told(self) -> [(&'static str, u32); 5] {
+        [
+            ("inconnus du téléservice", self.unknown),
+            ("partis de l'établissement", self.left),
+            ("dans une autre division", self.division),
+            ("avec un autre INE", self.ine),
+            ("avec d'autres représentants", self.representatives),
+        ]
+    }
+}
+
+/// A class as school staff name it; none is no class.
+pub fn class_told(division: Option<&Division>) -> String {
+    division.map_or_else(|| "sans division".to_owned(), ToString::to_string)
+}
+
 /// Findings by level and class; none is no class.
 pub type ByDivision = BTreeMap<(Level, Option<Division>), Counts>;
 

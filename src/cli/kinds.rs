@@ -3,7 +3,7 @@
 //! (`systemd-id128 new`), and one that is gone leaves its id to nobody.
 
 /// Names and ids.
-pub const KINDS: [(&str, &str); 38] = [
+pub const KINDS: [(&str, &str); 40] = [
     // The order of the schools is not known.
     ("round.unordered", "8c9827e005e756647d38a2e60a65b47a"),
     // The daemon began.
@@ -68,6 +68,10 @@ pub const KINDS: [(&str, &str); 38] = [
     ("metrics.not_written", "74fc172b42804033b82bdc83b0307907"),
     // A page could not be made.
     ("status.unreadable", "1f41328f3f014909bde721fc775bd30a"),
+    // The list of schools could not be read anew.
+    ("status.country", "44233ef46d9f47db827a535effdc5b8b"),
+    // A page could not be rendered.
+    ("status.page", "04fbe4b1c33d434da26ecf9f6e0416ba"),
     // A stand-in failed.
     ("stand_in.failed", "1e84eacf39f4446fb8b30e5066f10094"),
     // The log was started before.

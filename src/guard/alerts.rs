@@ -4,7 +4,7 @@ use crate::domain::{
     pupil::Division,
     time::{DAY_S, Timestamp, Zone, french},
 };
-use crate::guard::{facts::Facts, state::State};
+use crate::guard::{OrderAction, enforce::enforce, facts::Facts, state::State};
 
 /// What else is known of the school at that instant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Watch {
     pub rejected_lots: Vec<u32>,
     /// A far side refuses who we say we are (401 or 403).
     pub set_up_refused: bool,
+    /// Whether the configuration lets navette order something, or only watch.
+    pub enforced: bool,
 }
 
 /// The code of an alert.
@@ -44,11 +46,13 @@ pub enum AlertCode {
     LotRejected,
     /// A far side refuses who we say we are.
     SetUp,
+    /// Something is due that the configuration forbids navette to order.
+    NotOrdered,
 }
 
 impl AlertCode {
     /// Every code.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NightFailed,
         Self::ReceiptLate,
         Self::Unreachable,
@@ -58,6 +62,7 @@ impl AlertCode {
         Self::FileRefused,
         Self::LotRejected,
         Self::SetUp,
+        Self::NotOrdered,
     ];
 
     /// The code as reports and screens name it.
@@ -72,6 +77,7 @@ impl AlertCode {
             Self::FileRefused => "FILE_REFUSED",
             Self::LotRejected => "LOT_REJECTED",
             Self::SetUp => "SET_UP",
+            Self::NotOrdered => "NOT_ORDERED",
         }
     }
 }
@@ -122,7 +128,7 @@ impl Facts {
         ]
     }
 
-    fn alerts_at_any_time(&self, now: Timestamp, watch: &Watch) -> [Option<(AlertCode, String)>; 6] {
+    fn alerts_at_any_time(&self, now: Timestamp, watch: &Watch) -> [Option<(AlertCode, String)>; 7] {
         let uai = self.key().school.uai;
         [
             self.division_lacking(now).map(|divisions| {
@@ -168,6 +174,18 @@ impl Facts {
                             vérifiez avec « navette doctor »."
                     .to_owned();
                 (AlertCode::SetUp, todo)
+            }),
+            enforce(self, now).filter(|_| !watch.enforced).map(|duty| {
+                let (what, command) = match duty.action {
+                    OrderAction::Open => ("ouvert", "open"),
+                    OrderAction::Reopen => ("rouvert", "reopen"),
+                    OrderAction::Close | OrderAction::End => ("fermé", "close"),
+                };
+                let todo = format!(
+                    "Le service doit être {what}, et la configuration défend à navette de l'ordonner (enforce = false) : \
+                     lancez « navette window {command} {uai} » ou remettez enforce = true."
+                );
+                (AlertCode::NotOrdered, todo)
             }),
         ]
     }

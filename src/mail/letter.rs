@@ -55,7 +55,7 @@ pub struct Envelope<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "report.html")]
+#[template(path = "report.html", config = "src/askama.toml")]
 struct Page<'a> {
     subject: &'a str,
     blocks: &'a [Block],

@@ -1,7 +1,10 @@
 //! The nightly report to a school (cli.md): the facts, and the letter made of them. Counts come first; no name stands in
 //! it, pupils are told by their references.
 
-use crate::check::sentences;
+use crate::check::{
+    roster::{ByDivision, class_told},
+    sentences,
+};
 use crate::domain::{
     anomaly::Code,
     campaign::CampaignKey,
@@ -44,6 +47,8 @@ pub struct Standing {
     pub held: u32,
     /// Lots in doubt.
     pub in_doubt: u32,
+    /// What differs between the base élèves and the téléservice, where exports were loaded.
+    pub roster: ByDivision,
 }
 
 /// What happened between two nights.
@@ -139,6 +144,10 @@ impl Report {
             blocks.extend([Block::Heading("À faire".to_owned()), Block::Items(todo)]);
         }
         self.standing.campaigns.iter().for_each(|campaign| blocks.extend(self.campaign(campaign)));
+        if !self.standing.roster.is_empty() {
+            blocks.push(Block::Heading("Base élèves".to_owned()));
+            blocks.push(Block::Counts("Ce qui diffère du téléservice, par division :".to_owned(), self.roster()));
+        }
         if !self.standing.anomalies.is_empty() {
             blocks.push(Block::Heading("Anomalies ouvertes".to_owned()));
             blocks.push(Block::Items(
@@ -212,6 +221,16 @@ impl Report {
             blocks.push(Block::Items(happened.windows.iter().map(|it| self.window(it)).collect()));
         }
         blocks
+    }
+
+    /// A row for each difference of a class.
+    fn roster(&self) -> Vec<(String, u32)> {
+        let rows = self.standing.roster.iter().flat_map(|((level, division), counts)| {
+            let class = class_told(division.as_ref());
+            let found = counts.told().into_iter().filter(|(_, count)| 0 < *count);
+            found.map(move |(what, count)| (format!("{class}, {} : {what}", level.label()), count))
+        });
+        rows.collect()
     }
 
     fn window(&self, (key, open, at): &(CampaignKey, bool, Timestamp)) -> String {

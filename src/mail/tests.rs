@@ -1,5 +1,6 @@
 //! What letters look like, byte by byte, and the folder. Servers are in `tests/it/report.rs`.
 
+use crate::check::roster::{ByDivision, Counts};
 use crate::crash::Crash;
 use crate::domain::{
     anomaly::Code,
@@ -51,6 +52,7 @@ fn quiet() -> Report {
             anomalies: BTreeMap::new(),
             held: 0,
             in_doubt: 0,
+            roster: ByDivision::new(),
         },
     }
 }
@@ -95,6 +97,13 @@ fn busy() -> Report {
             ]),
             held: 2,
             in_doubt: 1,
+            roster: ByDivision::from([
+                (
+                    (Level::Troisieme, Some(Division::parse("3 A").unwrap())),
+                    Counts { unknown: 1, ine: 2, ..Counts::default() },
+                ),
+                ((Level::Troisieme, None), Counts { unknown: 3, ..Counts::default() }),
+            ]),
         },
         ..quiet()
     }

@@ -29,6 +29,11 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// The name holds other bytes: what a far side answers over HTTP, and a folder by what lies in it.
+    pub const TAKEN: Self = Self::Status { code: 409, problem: None, retry_after_s: None };
+}
+
 /// A problem (RFC 9457), by the end of its `type`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {

@@ -139,8 +139,7 @@ async fn send_lot(
         anomalies::raise(&mut tx, key.school, anomaly).await?;
     }
     tx.commit(Point::LotIntended).await?;
-    ctx.keep(&file.name, &file.bytes).await?;
-    let answer = served.far.siecle.publish(&file).await;
+    let answer = receipts::deliver(ctx, served, &file).await?;
     let outcome = judge(&answer);
     let mut tx = ctx.store.write_for(key.school).await?;
     ledger::record(&mut tx, lease, key, lot.head.number, &outcome, now).await?;

@@ -22,7 +22,7 @@ pub async fn instant(ctx: &Context, served: &Served, now: Timestamp) -> Result<O
     let closings = ledger::closings(&mut tx, school).await?;
     let mut next = Some(nights::next(served.school.zone, ctx.settings.slot, &nights, &closings, now));
     for key in campaigns::keys(&mut tx, school).await? {
-        let (facts, _) = facts::of(ctx, &mut tx, key, FarSide { reachable: true, clock_skew_ms: None }).await?;
+        let (facts, _) = facts::of(ctx, &mut tx, key, FarSide::WELL).await?;
         let watched = facts.calendar().map(watched_from).filter(|at| now < *at);
         next = [next, guard::next(&facts, now), watched].into_iter().flatten().min();
     }

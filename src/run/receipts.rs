@@ -3,8 +3,9 @@
 use crate::codec::{self, ExchangeFile};
 use crate::crash::Point;
 use crate::domain::{lot::FileName, time::Timestamp};
+use crate::files::FileFault;
 use crate::plan::{
-    delivery::{Outcome, judge},
+    delivery::{Answer, Outcome, judge},
     receipts::{self, LotRecord},
 };
 use crate::run::{
@@ -131,6 +132,21 @@ async fn arrived(
     Ok(())
 }
 
+/// Keeps a lot in its folder, then hands it to Siècle. A number that stands there with other bytes was used, by the
+/// database from before a restoration: Siècle has it too, and it is refused here as there (a number has one content).
+///
+/// # Errors
+/// When the folder cannot be written.
+pub async fn deliver(ctx: &Context, served: &Served, file: &ExchangeFile) -> Result<Answer, StepError> {
+    match ctx.keep(&file.name, &file.bytes).await {
+        Err(FileFault::Conflict(_)) => Ok(Answer::TAKEN),
+        kept => {
+            kept?;
+            Ok(served.far.siecle.publish(file).await)
+        }
+    }
+}
+
 /// Siècle never received it, or a person wants it to look again: the same bytes go, under the same number and name.
 ///
 /// # Errors
@@ -149,8 +165,7 @@ pub async fn again(
         return Ok(());
     };
     let file = ExchangeFile { name: row.name, bytes, sha256: row.sha256 };
-    ctx.keep(&file.name, &file.bytes).await?;
-    let answer = served.far.siecle.publish(&file).await;
+    let answer = deliver(ctx, served, &file).await?;
     let outcome = judge(&answer);
     let mut tx = ctx.store.write_for(row.record.key.school).await?;
     ledger::record(&mut tx, lease, row.record.key, row.record.number, &outcome, now).await?;

@@ -116,6 +116,7 @@ pub fn standing(details: &Details, references: &References) -> Standing {
         anomalies: details.found(references),
         held: details.status.held,
         in_doubt: details.status.in_doubt,
+        roster: details.status.roster.as_ref().map(|it| it.by_division.clone()).unwrap_or_default(),
     }
 }
 
@@ -124,7 +125,7 @@ fn campaign(it: &status::CampaignStatus) -> Campaign {
         key: it.key,
         state: it.state,
         at_risk: it.at_risk,
-        next: it.next.first().map(|(name, at)| (status::instant_label(name), *at)),
+        next: it.coming().map(|(name, at)| (status::instant_label(name), at)),
         without_entry: it.without_entry.clone(),
         alerts: it.alerts.clone(),
     }

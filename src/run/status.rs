@@ -130,6 +130,7 @@ pub async fn with_facts(
         refused_files: refused_files(tx, school).await?,
         rejected_lots: Vec::new(),
         set_up_refused: last_night.as_ref().is_some_and(set_up_refused),
+        enforced: ctx.settings.policy.enforce,
     };
     let (mut found, mut known) = (Vec::new(), Vec::new());
     for key in campaigns::keys(tx, school).await? {
@@ -236,6 +237,13 @@ impl CampaignStatus {
     /// Its phase.
     pub const fn phase(&self) -> Phase {
         self.key.phase
+    }
+
+    /// What comes next: of a service that is closed already, no closing.
+    pub fn coming(&self) -> Option<(&'static str, Timestamp)> {
+        let closes = |name: &str| [What::Closing, What::Deadline].iter().any(|what| what.as_str() == name);
+        let opens_first = self.open || self.state == State::Planned;
+        self.next.iter().find(|(name, _)| opens_first || !closes(name)).copied()
     }
 
     /// How many pupils have entered nothing.

@@ -15,8 +15,6 @@ use std::{
 
 /// Largest file read (siecle.md: 64 MiB a file).
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// What HTTP says of a number whose content is another; folders say it with the same code.
-const CONFLICT: u16 = 409;
 /// A folder that did not change for so long before it was listed shows by its date that it changed since: far coarser
 /// than the clocks by which file systems date their folders.
 const AT_REST_S: i64 = 2;
@@ -163,7 +161,7 @@ impl Directory {
         let Err(fault) = self.files.publish(&dir, name, bytes).await else { return Ok(()) };
         let why = fault.to_string();
         match fault {
-            FileFault::Conflict(_) => Err(Answer::Status { code: CONFLICT, problem: None, retry_after_s: None }),
+            FileFault::Conflict(_) => Err(Answer::TAKEN),
             FileFault::TooLarge { .. }
             | FileFault::NotAFile(_)
             | FileFault::DigestLine(_)

@@ -19,6 +19,8 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const STARTED: &str = "was started successfully on port ";
 /// Widths at which pages are looked at: a phone, a tablet, a desk.
 pub const WIDTHS_PX: [u32; 3] = [360, 768, 1_280];
+/// How long something that is looked for may take to come.
+const WAIT_MS: u32 = 5_000;
 /// Height of the window.
 const HEIGHT_PX: u32 = 900;
 /// Everything that WCAG 2.1 AA, and so the RGAA, asks for and a program can see, with axe's own good practice.
@@ -77,7 +79,9 @@ impl Browser {
             &profile,
         ];
         let options = json!({"args": arguments});
+        // A page that a button asks for may come a moment after the click: what is looked for is waited for.
         json!({"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options,
+            "timeouts": {"implicit": WAIT_MS},
             "goog:loggingPrefs": {"browser": "ALL"}}}})
     }
 
@@ -98,6 +102,9 @@ impl Browser {
 
     /// Sees that the text is there.
     pub async fn sees(&self, wanted: &str) {
+        // The driver waits for an element until its time is over; the text around it is compared here.
+        let path = format!("//body[contains(., {})]", quoted(wanted.split('\'').next().unwrap_or_default()));
+        let _ = self.try_call(Method::POST, "/element", &json!({"using": "xpath", "value": path})).await;
         let text = self.text().await;
         assert!(text.contains(wanted), "{} does not say \"{wanted}\":\n{text}", self.url().await);
     }

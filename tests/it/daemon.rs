@@ -393,15 +393,16 @@ fn it_reloads_or_says_every_fault_and_tells_the_service_manager() {
         let mut bytes = [0; 1_024];
         loop {
             let length = manager.recv(&mut bytes).unwrap();
-            if String::from_utf8_lossy(&bytes[..length]).lines().any(|line| line.starts_with(word)) {
-                return;
+            let message = String::from_utf8_lossy(&bytes[..length]).into_owned();
+            if message.lines().any(|line| line.starts_with(word)) {
+                return message;
             }
         }
     };
     let mut program = Program::start(&night, Some(socket.to_str().unwrap()));
     told("READY=1");
-    told("WATCHDOG=1");
-    told("STATUS=ticked at 2");
+    let beat = told("WATCHDOG=1");
+    assert!(beat.contains("STATUS=ticked at 2"), "{beat}");
     let path = night.folder.path().join("navette.toml");
     let good = fs::read_to_string(&path).unwrap();
     fs::write(&path, good.clone() + "[night2]\n[guard]\nenforce = \"yes\"\n").unwrap();

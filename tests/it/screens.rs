@@ -211,7 +211,6 @@ async fn opinions(player: &Player) {
 
 /// Refused the same evening and the next morning, allowed 24 h after the entry (R10).
 async fn reopening(player: &Player) {
-    let browser = &player.browser;
     player.reopen("Refusé : ").await;
     player.look("visite-refus").await;
     player.pass("Laisser passer la nuit").await;

@@ -1,7 +1,7 @@
 //! Alerts: when each is raised, and what it tells to do.
 
 use crate::guard::{
-    AlertCode, OrderAction, Watch,
+    Alert, AlertCode, OrderAction, Watch,
     tests::{Case, at, carried, closed, division, opened, planned, reopened, without_calendar},
 };
 use rstest::rstest;
@@ -14,6 +14,7 @@ fn quiet() -> Watch {
         refused_files: Vec::new(),
         rejected_lots: Vec::new(),
         set_up_refused: false,
+        enforced: true,
     }
 }
 
@@ -108,6 +109,14 @@ fn what_the_watch_alone_shows(#[case] watch: Watch, #[case] code: AlertCode) {
     assert_eq!(codes(&planned(), "2020-05-20 08:00:00", &watch), [code]);
 }
 
+#[rstest]
+#[case::before_the_closing("2020-05-25 17:59:59", false, &[])]
+#[case::at_the_closing("2020-05-25 18:00:00", false, &[AlertCode::NotOrdered])]
+#[case::ordered_by_itself("2020-05-25 18:00:00", true, &[])]
+fn what_is_due_and_forbidden(#[case] now: &str, #[case] enforced: bool, #[case] expected: &[AlertCode]) {
+    assert_eq!(codes(&opened(), now, &Watch { enforced, ..quiet() }), expected);
+}
+
 /// Everything at once: each alert says what to do, in the order of the codes.
 #[test]
 fn each_says_what_to_do() {
@@ -123,10 +132,11 @@ fn each_says_what_to_do() {
         case.journal.divisions.extend([division("3 C"), division("3 D")]);
         case.far = crate::guard::FarSide { reachable: false, clock_skew_ms: Some(-181_500) };
     };
+    let only_open = |it: &Alert| matches!(it.code, AlertCode::Unreachable | AlertCode::NotOrdered);
     let now = at("2020-05-28 08:00:00");
     let mut alerts = awaited().with(wrong).facts().alerts(now, &watch);
     alerts.extend(
-        opened().with(wrong).facts().alerts(now, &quiet()).into_iter().filter(|it| it.code == AlertCode::Unreachable),
+        opened().with(wrong).facts().alerts(now, &Watch { enforced: false, ..quiet() }).into_iter().filter(only_open),
     );
     alerts.sort_by_key(|alert| alert.code);
     let codes: Vec<_> = alerts.iter().map(|alert| alert.code).collect();

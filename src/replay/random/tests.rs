@@ -57,7 +57,7 @@ fn kinds(scenario: &Scenario) -> BTreeSet<String> {
         kinds.insert(step.name.to_owned());
         match &step.action {
             Action::Validate(entry) => {
-                let owner = entered.entry((entry.who.pupil.clone(), step.phase)).or_insert_with(String::new);
+                let owner = entered.entry((entry.who.pupil.clone(), step.phase)).or_default();
                 let kind = [("", "first"), (entry.who.by.as_str(), "changes its mind")];
                 let kind = kind.iter().find(|(by, _)| *by == owner.as_str()).map_or("quarrels", |(_, kind)| kind);
                 kinds.insert(format!("a family {kind}"));

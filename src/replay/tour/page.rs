@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 /// The page.
 #[derive(Template)]
-#[template(path = "tour.html")]
+#[template(path = "tour.html", config = "src/askama.toml")]
 struct TourPage {
     frame: Frame,
     scene: Scene,

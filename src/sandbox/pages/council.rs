@@ -99,7 +99,7 @@ pub fn head(pages: &Pages, key: CampaignKey) -> CampaignHead {
 
 /// Schools and their campaigns.
 #[derive(Template)]
-#[template(path = "siecle.html")]
+#[template(path = "siecle.html", config = "src/askama.toml")]
 struct Schools {
     frame: Frame,
     campaigns: Vec<CampaignHead>,
@@ -127,7 +127,7 @@ async fn schools(State(pages): Wired) -> Response {
 
 /// One campaign at a glance.
 #[derive(Template)]
-#[template(path = "campaign.html")]
+#[template(path = "campaign.html", config = "src/askama.toml")]
 struct CampaignPage {
     frame: Frame,
     head: CampaignHead,
@@ -223,7 +223,7 @@ pub fn seats(office: &Office, key: CampaignKey) -> Vec<Seat<'_>> {
 
 /// One division.
 #[derive(Template)]
-#[template(path = "division.html")]
+#[template(path = "division.html", config = "src/askama.toml")]
 struct DivisionPage {
     frame: Frame,
     head: CampaignHead,
@@ -314,18 +314,21 @@ const fn yes_or_no(accepted: bool) -> &'static str {
     if accepted { "oui" } else { "non" }
 }
 
+/// A pupil, and the people to be asked.
+type Family = (String, Vec<String>);
+
 /// Families whom the school helps to say their choices (the guide, § 3).
 #[derive(Template)]
-#[template(path = "without_entry.html")]
+#[template(path = "without_entry.html", config = "src/askama.toml")]
 struct WithoutEntry {
     frame: Frame,
     head: CampaignHead,
-    divisions: Vec<(String, Vec<(String, Vec<String>)>)>,
+    divisions: Vec<(String, Vec<Family>)>,
     total: usize,
 }
 
 async fn without_entry(State(pages): Wired, Named(key): Named) -> Response {
-    let mut divisions: BTreeMap<Division, Vec<(String, Vec<String>)>> = BTreeMap::new();
+    let mut divisions: BTreeMap<Division, Vec<Family>> = BTreeMap::new();
     {
         let siecle = hold(&pages.siecle);
         let Some(office) = siecle.school(key.school) else { return nothing_here() };

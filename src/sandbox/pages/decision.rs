@@ -49,7 +49,7 @@ struct Asked {
 
 /// The tab.
 #[derive(Template)]
-#[template(path = "decision.html")]
+#[template(path = "decision.html", config = "src/askama.toml")]
 struct DecisionPage {
     frame: Frame,
     tabs: Vec<Tab>,

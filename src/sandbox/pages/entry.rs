@@ -70,7 +70,7 @@ pub fn tabs(seat: &Seat, current: &str) -> Vec<Tab> {
 
 /// A tab with its entry.
 #[derive(Template)]
-#[template(path = "entry.html")]
+#[template(path = "entry.html", config = "src/askama.toml")]
 struct EntryPage {
     frame: Frame,
     tabs: Vec<Tab>,

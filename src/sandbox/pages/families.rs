@@ -57,7 +57,7 @@ struct Wanted {
 
 /// The list of accounts.
 #[derive(Template)]
-#[template(path = "sign_in.html")]
+#[template(path = "sign_in.html", config = "src/askama.toml")]
 struct SignIn {
     frame: Frame,
     schools: Vec<SchoolLink>,
@@ -178,7 +178,7 @@ fn account(pages: &Pages, named: &str) -> Option<Session> {
 
 /// The services of an account.
 #[derive(Template)]
-#[template(path = "home.html")]
+#[template(path = "home.html", config = "src/askama.toml")]
 struct Home {
     frame: Frame,
     pupil: String,
@@ -253,7 +253,7 @@ fn recaps(pages: &Pages, session: &Session, record: &Record, zone: Zone, mail: &
 
 /// The recaps that were sent.
 #[derive(Template)]
-#[template(path = "letters.html")]
+#[template(path = "letters.html", config = "src/askama.toml")]
 struct LettersPage {
     frame: Frame,
     folder: String,
@@ -295,7 +295,7 @@ async fn letters(State(pages): Wired) -> Response {
 
 /// One recap.
 #[derive(Template)]
-#[template(path = "letter.html")]
+#[template(path = "letter.html", config = "src/askama.toml")]
 struct LetterPage {
     frame: Frame,
     text: String,

@@ -60,7 +60,7 @@ pub struct Recap<'a> {
 
 /// The text of a recap; its blank lines are the guide's.
 #[derive(Template)]
-#[template(path = "recap.txt")]
+#[template(path = "recap.txt", config = "src/askama.toml")]
 struct Text<'a> {
     to: String,
     sent_at: String,

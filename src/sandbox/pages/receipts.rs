@@ -22,7 +22,7 @@ use axum::{extract::State, response::Response};
 
 /// Lots of a campaign with their receipts, the latest first.
 #[derive(Template)]
-#[template(path = "receipts.html")]
+#[template(path = "receipts.html", config = "src/askama.toml")]
 struct ReceiptsPage {
     frame: Frame,
     head: CampaignHead,

@@ -32,7 +32,7 @@ const NO_VERDICT: &str = "Vous devez répondre sur chaque voie demandée.";
 
 /// The entry for one pupil.
 #[derive(Template)]
-#[template(path = "council.html")]
+#[template(path = "council.html", config = "src/askama.toml")]
 struct CouncilPage {
     frame: Frame,
     head: CampaignHead,

@@ -70,7 +70,7 @@ impl Frame {
 
 /// The first page of a sandbox without tour.
 #[derive(Template)]
-#[template(path = "welcome.html")]
+#[template(path = "welcome.html", config = "src/askama.toml")]
 pub struct Welcome {
     /// Frame.
     pub frame: Frame,
@@ -78,7 +78,7 @@ pub struct Welcome {
 
 /// A page that says one thing.
 #[derive(Template)]
-#[template(path = "message.html")]
+#[template(path = "message.html", config = "src/askama.toml")]
 pub struct Message {
     /// Frame.
     pub frame: Frame,

@@ -7,7 +7,7 @@ use crate::mail::report::title;
 use crate::nights::NightOutcome;
 use crate::run::{
     live::Live,
-    status::{SchoolStatus, instant_label, of_all},
+    status::{CampaignStatus, SchoolStatus, instant_label, of_all},
     step::StepError,
 };
 use crate::status::page::school::Frame;
@@ -128,7 +128,7 @@ type Choice = (&'static str, &'static str, bool);
 
 /// The page of the list.
 #[derive(Template)]
-#[template(path = "country.html")]
+#[template(path = "country.html", config = "src/askama.toml")]
 pub struct CountryPage<'a> {
     frame: Frame,
     rows: Vec<&'a Row>,
@@ -243,9 +243,9 @@ impl Snapshot {
 
 fn row(status: &SchoolStatus) -> Row {
     let school = &status.school;
-    let next = status.campaigns.iter().filter_map(|it| it.next.first()).min_by_key(|(_, at)| *at);
+    let next = status.campaigns.iter().filter_map(CampaignStatus::coming).min_by_key(|(_, at)| *at);
     // A country has many zones: each school tells its own time.
-    let told = |(name, at): &(&'static str, Timestamp)| {
+    let told = |(name, at): (&'static str, Timestamp)| {
         format!("{}, {}", instant_label(name), at.civil_in(school.zone).format("%d/%m/%Y %H:%M"))
     };
     let night = status.last_night.as_ref().map_or_else(
@@ -258,7 +258,7 @@ fn row(status: &SchoolStatus) -> Row {
     Row {
         need: Need::of(status),
         states: status.campaigns.iter().map(|it| it.state).collect(),
-        next_at: next.map(|(_, at)| *at),
+        next_at: next.map(|(_, at)| at),
         address: crate::status::page::address(school.key),
         name: school.name.clone(),
         uai: format!("{} {}", school.key.uai, school.key.year),

@@ -1,11 +1,15 @@
 //! One school: what state, what next, what to do; then the time line, and what stands behind it.
 
-use crate::check::sentences;
+use crate::check::{
+    roster::{Counts, class_told},
+    sentences,
+};
 use crate::domain::time::{Timestamp, Zone, french, french_day};
 use crate::guard::{Facts, State, sentences::AT_RISK};
 use crate::mail::report::{Standing, counted, title};
 use crate::run::{
     details::Details,
+    roster::RosterStatus,
     status::{CampaignStatus, instant_label},
 };
 use crate::status::page::{
@@ -22,7 +26,7 @@ const OPEN_ROWS_MAX: usize = 40;
 
 /// The page of a school.
 #[derive(Template)]
-#[template(path = "school.html")]
+#[template(path = "school.html", config = "src/askama.toml")]
 pub struct SchoolPage {
     /// Where it stands still, or goes on.
     pub frame: Frame,
@@ -32,6 +36,7 @@ pub struct SchoolPage {
     year: String,
     todo: Vec<String>,
     campaigns: Vec<Campaign>,
+    roster: Option<Roster>,
     anomalies: Vec<Anomaly>,
     nights: Vec<Vec<String>>,
     lots: Vec<Vec<String>>,
@@ -71,6 +76,13 @@ struct Drawing {
     marks: Vec<(usize, &'static str, String, String, bool)>,
 }
 
+/// SIECLE's own exports beside the téléservice.
+struct Roster {
+    loaded: String,
+    columns: [&'static str; 5],
+    rows: Vec<(String, [u32; 5])>,
+}
+
 struct Anomaly {
     code: &'static str,
     count: u32,
@@ -100,6 +112,7 @@ impl SchoolPage {
             year: format!("{}-{}", key.year, key.year.get() + 1),
             todo: todo(details, standing),
             campaigns: campaigns.map(|(it, facts)| campaign(it, facts, zone, now)).collect(),
+            roster: details.status.roster.as_ref().map(|it| roster(it, zone)),
             anomalies: anomalies(standing),
             nights: nights(details, zone),
             lots: lots.take(LISTED_MAX).map(|row| lot(row, zone)).collect(),
@@ -125,9 +138,9 @@ fn todo(details: &Details, standing: &Standing) -> Vec<String> {
 }
 
 fn campaign(it: &CampaignStatus, facts: &Facts, zone: Zone, now: Timestamp) -> Campaign {
-    let next = it.next.first().map_or_else(
+    let next = it.coming().map_or_else(
         || "Aucune échéance n'est connue.".to_owned(),
-        |(name, at)| format!("{}, {} ({})", instant_label(name), french(at.civil_in(zone)), words::away(*at, now)),
+        |(name, at)| format!("{}, {} ({})", instant_label(name), french(at.civil_in(zone)), words::away(at, now)),
     );
     let total = it.without_entry_total();
     Campaign {
@@ -167,6 +180,18 @@ fn drawing(timeline: Timeline, zone: Zone, now: Timestamp) -> Drawing {
         (mark.number, mark.kind.class(), mark.label.clone(), when, mark.at < now)
     });
     Drawing { width: WIDTH, height: HEIGHT, line_y: LINE_Y, marks: marks.collect(), timeline }
+}
+
+fn roster(it: &RosterStatus, zone: Zone) -> Roster {
+    let rows = it.by_division.iter().map(|((level, division), counts)| {
+        let class = format!("{} ({})", class_told(division.as_ref()), level.label());
+        (class, counts.told().map(|(_, count)| count))
+    });
+    Roster {
+        loaded: french(it.loaded_at.civil_in(zone)),
+        columns: Counts::default().told().map(|(what, _)| what),
+        rows: rows.collect(),
+    }
 }
 
 fn anomalies(standing: &Standing) -> Vec<Anomaly> {

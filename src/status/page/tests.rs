@@ -1,5 +1,6 @@
 //! The pages: each state, alert and code has its words; what is well-formed, what a browser is told, who is let in.
 
+use crate::check::roster::{ByDivision, Counts};
 use crate::domain::{
     anomaly::{Anomaly, Code, Subject},
     campaign::{Calendar, CampaignKey, Phase},
@@ -12,6 +13,7 @@ use crate::mail::report::Standing;
 use crate::nights::{NightFact, NightOutcome};
 use crate::run::{
     details::Details,
+    roster::RosterStatus,
     status::{CampaignStatus, SchoolStatus},
 };
 use crate::status::page::{
@@ -212,6 +214,21 @@ fn pupils_without_entry_are_counted_by_division(#[case] pupils: u32) {
         _ => "500 élèves en procédure n&#39;ont rien saisi",
     };
     assert!(html.contains(expected), "{html}");
+}
+
+#[test]
+fn the_base_eleves_is_counted_by_division_and_names_nobody() {
+    let mut status = status(380_001);
+    assert!(!page(&details(status.clone())).contains("Base élèves"));
+    let nothing = RosterStatus { exported_at: None, loaded_at: now(), by_division: ByDivision::new() };
+    status.roster = Some(nothing.clone());
+    assert!(page(&details(status.clone())).contains("Rien ne diffère du téléservice."));
+    let counts = Counts { unknown: 7, left: 1, division: 2, ine: 3, representatives: 4 };
+    let by_division = ByDivision::from([((Level::Troisieme, Some(division("3 A"))), counts)]);
+    status.roster = Some(RosterStatus { by_division, ..nothing });
+    let html = page(&details(status));
+    let cells = [7, 1, 2, 3, 4].map(|count| format!(r#"<td class="n">{count}</td>"#)).concat();
+    assert!(html.contains(&format!(r#"<th scope="row">3 A (classes de 3e)</th>{cells}"#)), "{html}");
 }
 
 #[rstest]

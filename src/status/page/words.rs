@@ -10,7 +10,7 @@ use askama::Template;
 
 /// No such school.
 #[derive(Template)]
-#[template(path = "unknown.html")]
+#[template(path = "unknown.html", config = "src/askama.toml")]
 pub struct Unknown;
 
 /// Where a lot stands.
