@@ -40,7 +40,7 @@ use crate::crash::Point;
 use crate::domain::{
     campaign::{Calendar, CampaignKey},
     school::SchoolKey,
-    time::{DAY_S, MINUTE_S, Timestamp},
+    time::{DAY_S, Timestamp},
 };
 use crate::guard::{FarSide, State};
 use crate::nights::Due;
@@ -106,7 +106,10 @@ pub async fn tick_seen(
                 continue;
             }
         };
-        let Some(Ended { school, done, .. }) = ended else { return summary };
+        let Some(Ended { school, done, .. }) = ended else {
+            summary.not_begun = rounds.not_begun();
+            return summary;
+        };
         summary.schools.entry(school).or_default().add(done);
         let left = rounds.in_hand().len();
         seen(all - left, all);
@@ -116,7 +119,9 @@ pub async fn tick_seen(
 /// One tick of one school; an error becomes a failure of its outcome, logged once here.
 pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
     let done = settled(ctx, served, try_tick(ctx, served, now)).await;
-    report::hand_over(ctx, served, now).await;
+    if !done.lost {
+        report::hand_over(ctx, served, now).await;
+    }
     done
 }
 
@@ -153,12 +158,16 @@ async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Resu
         done.anomalies = raised::raised_after(&mut ctx.store.read().await?, school, before).await?;
         Ok::<_, StepError>(done)
     };
-    made.await.unwrap_or_else(|fault| {
-        error!(name: "run.stopped", { school.uai = %served.school.key.uai }, "The run of {} stopped: {fault}", served.school.key.uai);
-        let mut done = Done { damaged: fault.is_damage(), ..Done::default() };
-        done.fail(Step::Feed, fault.to_string());
-        done
-    })
+    let fault = match made.await {
+        Ok(done) => return done,
+        Err(fault) => fault,
+    };
+    error!(name: "run.stopped", { school.uai = %served.school.key.uai }, "The run of {} stopped: {fault}", served.school.key.uai);
+    // A connection may break, and a server begin anew: only where it stays away is there no use in going on.
+    let lost = fault.is_lost() && ctx.store.read().await.is_err();
+    let mut done = Done { damaged: fault.is_damage(), lost, ..Done::default() };
+    done.fail(Step::Feed, fault.to_string());
+    done
 }
 
 /// What a whole run is asked for.
@@ -326,9 +335,8 @@ async fn leased(
     let lease = match lease::take(&ctx.store, school, &ctx.holder, now, ctx.settings.lease_stale_s()).await? {
         Ok(lease) => Arc::new(lease),
         Err(held) => {
-            // Reading and enforcing need no lease: a long night never delays a closing. Whoever began a minute ago or
-            // less has done both itself.
-            if order.far.is_none() && held.since.plus_s(MINUTE_S) < now {
+            // Whoever has it may be frozen, or busy for long: that delays no closing (guard.md).
+            if order.far.is_none() {
                 Box::pin(read_and_enforce(ctx, served, now, done)).await?;
             }
             done.busy = Some(held);

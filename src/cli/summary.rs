@@ -16,13 +16,24 @@ const URGENCY: [u8; 7] = [7, 1, 5, 6, 3, 4, 0];
 /// One line a school that did something; one screen however many they are.
 pub fn text(summary: &Summary) -> String {
     let told: Vec<(&SchoolKey, &Done)> = summary.schools.iter().filter(|(_, done)| done.is_worth_saying()).collect();
+    not_begun(summary.not_begun) + &schools(&told)
+}
+
+fn not_begun(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        _ => format!("the database was lost: {count} schools did not begin, and wait for the next run\n"),
+    }
+}
+
+fn schools(told: &[(&SchoolKey, &Done)]) -> String {
     if told.len() <= SCREEN {
-        return told.into_iter().map(|(key, done)| line(*key, done)).collect();
+        return told.iter().map(|(key, done)| line(**key, done)).collect();
     }
     let mut looked_at: Vec<_> = told.iter().filter(|(_, done)| done.outcome().exit_code() != 0).collect();
     looked_at.sort_by_key(|(_, done)| URGENCY.iter().position(|code| *code == done.outcome().exit_code()));
     let shown = looked_at.len().min(SCREEN - 3);
-    let mut text = totals(&told);
+    let mut text = totals(told);
     text.extend(looked_at.iter().take(shown).map(|(key, done)| line(**key, done)));
     if shown < looked_at.len() {
         text += &format!("and {} more to look at: --json tells each\n", looked_at.len() - shown);
@@ -114,7 +125,7 @@ fn codes(done: &Done) -> BTreeMap<&'static str, u32> {
 /// The whole summary, as JSON.
 pub fn json(summary: &Summary) -> Value {
     let schools: Vec<Value> = summary.schools.iter().map(|(key, done)| school(*key, done)).collect();
-    json!({ "exit": summary.exit_code(), "schools": schools })
+    json!({ "exit": summary.exit_code(), "not_begun": summary.not_begun, "schools": schools })
 }
 
 fn school(key: SchoolKey, done: &Done) -> Value {
@@ -187,7 +198,7 @@ mod tests {
             let held = u32::from(number % 3 == 0);
             schools.insert(key, Done { events: 2, held, in_doubt, ..Done::default() });
         }
-        let text = text(&Summary { schools });
+        let text = text(&Summary { schools, not_begun: 0 });
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), SCREEN);
         assert_eq!(lines[0], "100 schools: 32 HELD, 1 LOT_IN_DOUBT, 67 ok");
@@ -205,7 +216,8 @@ mod tests {
         let at = Timestamp::from_epoch_ms(0);
         let busy = Some(HeldBy { host: "nuit".to_owned(), process: 7, since: at, heartbeat_at: at });
         let done = Done { events: 3, orders: 1, in_doubt: 2, lots, busy, ..Done::default() };
-        let summary = Summary { schools: BTreeMap::from([(own, done), (school("0750654D"), Done::default())]) };
+        let schools = BTreeMap::from([(own, done), (school("0750654D"), Done::default())]);
+        let summary = Summary { schools, not_begun: 0 };
         assert_eq!(
             text(&summary),
             "0380001V-2019: LOT_IN_DOUBT: 3 events; 1 order; 2 lots in doubt; lot 12 DEFINITIVE: 1 demand, 24 without \
