@@ -418,7 +418,7 @@ fn it_reloads_or_says_every_fault_and_tells_the_service_manager() {
     program.until("guard.enforce");
     told("RELOADING=1");
     told("READY=1");
-    fs::write(&path, good.replace("sqlite:navette.db", "sqlite:other.db")).unwrap();
+    fs::write(&path, good.replace(&night.database, "sqlite:other.db")).unwrap();
     program.signal(Kill::HUP);
     program.until("store.database: is changed by a restart only");
     fs::write(&path, good).unwrap();
