@@ -102,7 +102,7 @@ pub async fn one(
         }
         Ok(ReceiptAnswer::NeverReceived) => {
             let mut tx = ctx.store.write_for(row.record.key.school).await?;
-            if ledger::overtaken(&mut tx, lease, row.record.key.school, row.record.number, now).await? {
+            if ledger::again::overtaken(&mut tx, lease, row.record.key.school, row.record.number, now).await? {
                 tx.commit(Point::ReceiptRecorded).await?;
                 done.settled += 1;
                 return Ok(());
