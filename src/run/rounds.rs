@@ -9,7 +9,9 @@ use crate::run::{
     bell::Bell,
     context::{Context, Served},
     outcome::{Done, Step, Summary},
+    turn,
 };
+use crate::store::campaigns;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -18,7 +20,7 @@ use tokio::{
     sync::Semaphore,
     task::{self, JoinSet},
 };
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, error, info_span};
 
 /// How much of a tick is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -90,12 +92,12 @@ where
         }
     }
 
-    /// Begins a round of the schools named, or of all: a tick of each that is not in hand, the guard's part of the others.
-    pub fn begin(&mut self, ctx: &Context, only: &BTreeSet<SchoolKey>, bell: Bell) {
+    /// Begins a round of these schools, in their order: a tick of each that is not in hand, the guard's part of the others.
+    pub fn begin(&mut self, ctx: &Context, schools: Vec<Served>, bell: Bell) {
         self.begun += 1;
         let round = self.begun;
         let mut left = 0;
-        for served in wanted(ctx, only) {
+        for served in &schools {
             if self.in_hand.contains_key(&(served.school.key, Part::Whole)) {
                 self.spawn(ctx, served, Part::Guard, round, &bell);
             } else {
@@ -125,13 +127,15 @@ where
         let span = info_span!("school", school.uai = %school.uai);
         let since = ctx.clock.now();
         let (job, ctx, served) = (self.job.clone(), ctx.clone(), served.clone());
+        let place = turn::ask(gate);
         let flight = async move {
             bell.ring_if_due(&ctx, &served).await;
             // The gate is closed when the program stops: what did not begin does not begin any more.
-            let _place = gate.acquire_owned().await.ok()?;
+            let place = place.await.ok()?;
             // Who waited long works by the instant at which its turn came.
             let now = ctx.clock.now();
-            Some(job(ctx, served, part, now).await)
+            // Boxed: of thousands that wait for their turn none has the memory that its work takes.
+            Some(turn::within(place, Box::pin(job(ctx, served, part, now))).await)
         };
         let id = self.tasks.spawn(flight.instrument(span)).id();
         self.flights.insert(id, (school, part, round));
@@ -207,6 +211,21 @@ where
         self.batches.clear();
         self.tasks.shutdown().await;
     }
+}
+
+/// The schools named, or all: whose first council is the next comes first, and those without one come last.
+pub async fn in_order(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> Vec<Served> {
+    let councils = async { campaigns::next_councils(&mut ctx.store.read().await?, now).await };
+    let councils = councils.await.unwrap_or_else(|fault| {
+        error!(name: "round.unordered", "The next councils are not known, schools are taken by name: {fault}");
+        BTreeMap::new()
+    });
+    let mut schools: Vec<Served> = wanted(ctx, only).cloned().collect();
+    schools.sort_by_key(|served| {
+        let council = councils.get(&served.school.key);
+        (council.is_none(), council.copied(), served.school.key)
+    });
+    schools
 }
 
 fn wanted<'a>(ctx: &'a Context, only: &BTreeSet<SchoolKey>) -> impl Iterator<Item = &'a Served> {

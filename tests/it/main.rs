@@ -11,6 +11,8 @@ mod config;
 mod crash;
 mod daemon;
 mod guide;
+#[cfg(feature = "outside")]
+mod hosts;
 mod http;
 mod model;
 mod night;
