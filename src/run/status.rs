@@ -19,7 +19,7 @@ use crate::run::{
 };
 
 use crate::store::{
-    Tx, anomalies, campaigns,
+    Tx, anomalies,
     feed::{self, Cursor},
     holds,
     ledger::{self, LotRow, LotState},
@@ -133,8 +133,8 @@ pub async fn with_facts(
         enforced: ctx.settings.policy.enforce,
     };
     let (mut found, mut known) = (Vec::new(), Vec::new());
-    for key in campaigns::keys(tx, school).await? {
-        let (facts, _) = facts::of(ctx, tx, key, FarSide::WELL).await?;
+    for (facts, _) in facts::of_school(ctx, tx, school, FarSide::WELL).await? {
+        let key = facts.key();
         let watch = Watch { rejected_lots: rejected(&lots, key), ..watch.clone() };
         let without_entry = pupils::without_entry(tx, key).await?;
         let night = slots.first_calendar_at.map(|_| next_slot_at);

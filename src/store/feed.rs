@@ -517,7 +517,7 @@ mod tests {
         arrives, at, calendar, demands, dump, events as events_of, import, key, load, load_calendar, locked, noon,
         permit, read, read_from, response, school, stores, switched, take,
     };
-    use crate::store::{Store, campaigns, demands as demand_table, pupils};
+    use crate::store::{Store, campaigns, demands as demand_table, facts, pupils};
 
     async fn cursor_of(store: &Store) -> Cursor {
         cursor(&mut store.read().await.unwrap(), school()).await.unwrap()
@@ -629,7 +629,7 @@ mod tests {
             campaigns::record_judgement(&mut tx, key(), 2, Judgement::Opening).await.unwrap();
             tx.commit(Point::FeedApplied).await.unwrap();
             let before = dump(&store).await;
-            let journal = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
+            let journal = facts::of(&mut store.read().await.unwrap(), key()).await.unwrap().journal;
             let open = anomalies::list(&mut store.read().await.unwrap(), None, true).await.unwrap();
             assert_eq!(open.len(), 1, "VERROUILLEE stands, PROPRIETAIRE was mended by version 2");
 
@@ -640,13 +640,13 @@ mod tests {
             let ids = BTreeSet::from([PupilId(100)]);
             let mut tx = store.read().await.unwrap();
             assert!(states(&mut tx, school(), &ids).await.unwrap().is_empty(), "rules are judged anew");
-            let half = campaigns::journal(&mut tx, key()).await.unwrap();
+            let half = facts::of(&mut tx, key()).await.unwrap().journal;
             assert_eq!(half.windows, journal.windows, "the older events stand until they are read again");
             drop(tx);
             assert_eq!(read_from(&store, opened, kinds(), Some(false)).await, first);
             assert_eq!(dump(&store).await, before);
             assert_eq!(anomalies::list(&mut store.read().await.unwrap(), None, true).await.unwrap(), open);
-            let after = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
+            let after = facts::of(&mut store.read().await.unwrap(), key()).await.unwrap().journal;
             assert_eq!(after.windows, journal.windows);
             assert_eq!(after.windows[0].judged, Some(Judgement::Opening));
             assert_eq!(after.feed_epoch, 2);
@@ -700,11 +700,11 @@ mod tests {
             read_from(&store, noon(), kinds, Some(true)).await;
             let windows = |journal: Journal| journal.windows.iter().map(|it| it.open).collect::<Vec<_>>();
             let mut tx = store.read().await.unwrap();
-            assert_eq!(windows(campaigns::journal(&mut tx, key()).await.unwrap()), [true, false]);
+            assert_eq!(windows(facts::of(&mut tx, key()).await.unwrap().journal), [true, false]);
             drop(tx);
             read_from(&store, noon(), Vec::new(), Some(false)).await;
             let mut tx = store.read().await.unwrap();
-            assert_eq!(windows(campaigns::journal(&mut tx, key()).await.unwrap()), [true]);
+            assert_eq!(windows(facts::of(&mut tx, key()).await.unwrap().journal), [true]);
             // R18: nothing a family validated is ever lost.
             let known = demand_table::known(&mut tx, key()).await.unwrap();
             assert_eq!(known[&PupilId(100)].last_version, Some(2));
@@ -759,7 +759,7 @@ mod tests {
             tx.commit(Point::OrderIntended).await.unwrap();
             let kinds = vec![switched(true, Some(order.number)), switched(false, None), switched(true, Some(99))];
             read(&store, noon(), kinds).await;
-            let journal = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
+            let journal = facts::of(&mut store.read().await.unwrap(), key()).await.unwrap().journal;
             let by: Vec<By> = journal.windows.iter().map(|event| event.by).collect();
             // An order that is not in this ledger is nobody's we know.
             assert_eq!(by, [By::Order { action: OrderAction::Open, by_hand: true }, By::Person, By::Person]);

@@ -19,7 +19,9 @@ use crate::plan::demands::{Difference, Planned};
 #[cfg(feature = "outside")]
 use crate::store::scratch;
 use crate::store::{
-    Store, campaigns, feed,
+    Store, campaigns,
+    facts::{self, Known},
+    feed,
     lease::{self, Holder, Lease},
     responses,
 };
@@ -140,8 +142,7 @@ pub fn calendar() -> Calendar {
 /// What the guard answers to `action` on the facts of this database: a permit, or the test fails.
 pub async fn permit<A: Action + std::fmt::Debug>(store: &Store, action: A, now: Timestamp) -> Permit<A> {
     let mut tx = store.read().await.unwrap();
-    let calendar = campaigns::calendar(&mut tx, key()).await.unwrap();
-    let journal = campaigns::journal(&mut tx, key()).await.unwrap();
+    let Known { calendar, journal, .. } = facts::of(&mut tx, key()).await.unwrap();
     let facts = Facts::fold(key(), Zone::Europe__Paris, calendar, &journal, FarSide::WELL);
     match decide(&facts, action, now, None, Policy { overrides: false, enforce: true }) {
         Verdict::Allowed(permit) => permit,
