@@ -31,6 +31,7 @@ pub mod reread;
 pub mod responses;
 pub mod roster;
 pub mod rounds;
+pub mod sides;
 pub mod status;
 pub mod step;
 pub mod told;
@@ -40,7 +41,7 @@ use crate::crash::Point;
 use crate::domain::{
     campaign::{Calendar, CampaignKey},
     school::SchoolKey,
-    time::{DAY_S, MINUTE_S, Timestamp},
+    time::{DAY_S, Timestamp},
 };
 use crate::guard::{FarSide, State};
 use crate::nights::Due;
@@ -106,7 +107,10 @@ pub async fn tick_seen(
                 continue;
             }
         };
-        let Some(Ended { school, done, .. }) = ended else { return summary };
+        let Some(Ended { school, done, .. }) = ended else {
+            summary.not_begun = rounds.not_begun();
+            return summary;
+        };
         summary.schools.entry(school).or_default().add(done);
         let left = rounds.in_hand().len();
         seen(all - left, all);
@@ -116,7 +120,9 @@ pub async fn tick_seen(
 /// One tick of one school; an error becomes a failure of its outcome, logged once here.
 pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
     let done = settled(ctx, served, try_tick(ctx, served, now)).await;
-    report::hand_over(ctx, served, now).await;
+    if !done.lost {
+        report::hand_over(ctx, served, now).await;
+    }
     done
 }
 
@@ -153,12 +159,16 @@ async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Resu
         done.anomalies = raised::raised_after(&mut ctx.store.read().await?, school, before).await?;
         Ok::<_, StepError>(done)
     };
-    made.await.unwrap_or_else(|fault| {
-        error!(name: "run.stopped", { school.uai = %served.school.key.uai }, "The run of {} stopped: {fault}", served.school.key.uai);
-        let mut done = Done { damaged: fault.is_damage(), ..Done::default() };
-        done.fail(Step::Feed, fault.to_string());
-        done
-    })
+    let fault = match made.await {
+        Ok(done) => return done,
+        Err(fault) => fault,
+    };
+    error!(name: "run.stopped", { school.uai = %served.school.key.uai }, "The run of {} stopped: {fault}", served.school.key.uai);
+    // A connection may break, and a server begin anew: only where it stays away is there no use in going on.
+    let lost = fault.is_lost() && ctx.store.read().await.is_err();
+    let mut done = Done { damaged: fault.is_damage(), lost, ..Done::default() };
+    done.fail(Step::Feed, fault.to_string());
+    done
 }
 
 /// What a whole run is asked for.
@@ -250,6 +260,7 @@ pub async fn read_and_enforce(
     }
     enforce::enforce(ctx, served, far, now).await?;
     give(ctx, served, now, done).await?;
+    sides::teleservice(ctx, key, far, &done.failures, now).await?;
     done.took(Step::Orders, over, ctx.clock.now());
     Ok(far)
 }
@@ -263,13 +274,19 @@ pub async fn give(ctx: &Context, served: &Served, now: Timestamp, done: &mut Don
     let any = 0 < given.orders;
     done.add(given);
     if any {
-        let gone = orders::gone(ctx, served, now, done).await?;
-        let read = feed::read(ctx, served, now).await?;
-        let reached = read.failures.is_empty();
-        done.add(read);
-        if reached {
-            orders::settle(ctx, served.school.key, &gone, now).await?;
-        }
+        read_again(ctx, served, now, done).await?;
+    }
+    Ok(())
+}
+
+/// Reads the feed once more, with what became of the orders.
+async fn read_again(ctx: &Context, served: &Served, now: Timestamp, done: &mut Done) -> Result<(), StepError> {
+    let gone = orders::gone(ctx, served, now, done).await?;
+    let read = feed::read(ctx, served, now).await?;
+    let reached = read.failures.is_empty();
+    done.add(read);
+    if reached {
+        orders::settle(ctx, served.school.key, &gone, now).await?;
     }
     Ok(())
 }
@@ -321,9 +338,8 @@ async fn leased(
     let lease = match lease::take(&ctx.store, school, &ctx.holder, now, ctx.settings.lease_stale_s()).await? {
         Ok(lease) => Arc::new(lease),
         Err(held) => {
-            // Reading and enforcing need no lease: a long night never delays a closing. Whoever began a minute ago or
-            // less has done both itself.
-            if order.far.is_none() && held.since.plus_s(MINUTE_S) < now {
+            // Whoever has it may be frozen, or busy for long: that delays no closing (guard.md).
+            if order.far.is_none() {
                 Box::pin(read_and_enforce(ctx, served, now, done)).await?;
             }
             done.busy = Some(held);
@@ -344,6 +360,7 @@ async fn leased(
         turn::end();
         Box::pin(receipts::wait(ctx, served, &lease, now, done)).await?;
     }
+    sides::siecle(ctx, school, &done.failures, now).await?;
     night::end(ctx, &lease, order.due, done, now).await?;
     if order.due.is_some() {
         purge::expire_logged(ctx, school, now).await;
@@ -382,7 +399,13 @@ async fn steps(
     let fetched = ctx.clock.now();
     done.took(Step::Responses, settled, fetched);
     responses::carry(ctx, lease, Carry::Everything, now).await?;
-    give(ctx, served, now, done).await?;
+    let ordered = orders::deliver(ctx, served, now).await?;
+    let any = 0 < ordered.orders;
+    done.add(ordered);
+    // What families validated meanwhile leaves with this night's demands.
+    if any || far.reachable {
+        read_again(ctx, served, now, done).await?;
+    }
     let given = ctx.clock.now();
     done.took(Step::Orders, fetched, given);
     for key in night::campaigns_by_urgency(ctx, served.school.key, far).await? {

@@ -27,6 +27,7 @@ pub mod responses;
 pub mod roster;
 pub mod scratch;
 pub mod secrets;
+pub mod sides;
 #[cfg(test)]
 pub(crate) mod test_support;
 pub(crate) mod texts;
@@ -108,6 +109,25 @@ impl From<MigrateError> for StoreError {
 }
 
 impl StoreError {
+    /// Whether the database is out of reach, or its connection broke: what was begun is to be taken up once it is back.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Database(fault) => is_lost(fault),
+            Self::Together(fault) => fault.is_lost(),
+            Self::Damaged(_)
+            | Self::Migration(_)
+            | Self::Newer(_)
+            | Self::File { .. }
+            | Self::Url
+            | Self::Stopped
+            | Self::LeaseLost(_)
+            | Self::Conflict { .. }
+            | Self::FeedMoved(_)
+            | Self::NumbersUsedUp(_)
+            | Self::Elsewhere(_) => false,
+        }
+    }
+
     /// Whether the database itself is damaged: waiting does not mend it.
     pub fn is_damage(&self) -> bool {
         match self {
@@ -126,6 +146,21 @@ impl StoreError {
             | Self::NumbersUsedUp(_)
             | Self::Elsewhere(_) => false,
         }
+    }
+}
+
+/// Whether a server is out of reach, or ended our connection: another server may answer in its place, or the same one later.
+fn is_lost(fault: &sqlx::Error) -> bool {
+    /// The classes of connection faults and of an operator's intervention, shutting the server down among them.
+    const CLASSES: [&str; 2] = ["08", "57P"];
+    match fault {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(fault) => {
+            let of_server = fault.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
+            of_server.is_some_and(|fault| CLASSES.iter().any(|class| fault.code().starts_with(class)))
+        }
+        // What remains is about one statement, or about ourselves; sqlx may add to it.
+        _ => false,
     }
 }
 
@@ -159,7 +194,9 @@ fn in_plain_words(fault: &sqlx::Error) -> String {
         Some(sqlite::BUSY) => "another program holds it for longer than is waited for; try again once it is done",
         Some(sqlite::FULL | sqlite::IO) => "its disk is full or fails; `navette doctor` tells, and nothing is lost",
         Some(sqlite::READ_ONLY | sqlite::CANNOT_OPEN) => "this user may not write its file or its folder",
-        Some(_) | None => return fault.to_string(),
+        Some(_) => return fault.to_string(),
+        None if is_lost(fault) => "it does not answer, or ended the connection; what was begun is taken up later",
+        None => return fault.to_string(),
     };
     format!("{todo} ({fault})")
 }

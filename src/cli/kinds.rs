@@ -3,9 +3,11 @@
 //! (`systemd-id128 new`), and one that is gone leaves its id to nobody.
 
 /// Names and ids.
-pub const KINDS: [(&str, &str); 40] = [
+pub const KINDS: [(&str, &str); 42] = [
     // The order of the schools is not known.
     ("round.unordered", "8c9827e005e756647d38a2e60a65b47a"),
+    // The database is lost: what did not begin waits.
+    ("round.stopped", "f968a87e9fd241a0b1d10fa280dbd4a1"),
     // The daemon began.
     ("daemon.began", "6c1d5bfde4d04339b269e50238630f89"),
     // It was told to stop.
@@ -49,6 +51,7 @@ pub const KINDS: [(&str, &str); 40] = [
     // The guard deferred something.
     ("guard.deferred", "d7df79d2e638433eb64a3e87e196885a"),
     // A response file was refused.
+    ("responses.gap", "8b2029041a82426e85911b7997bed2ae"),
     ("responses.refused", "822ac1679d7a4482a5ab331a0d347369"),
     // Old exchanged files were removed.
     ("files.expired", "bed244de87a0ef942a5a921048881bdf"),

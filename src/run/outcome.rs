@@ -3,7 +3,7 @@
 use crate::domain::{anomaly::Anomaly, campaign::CampaignKey, order::Motive, school::SchoolKey, time::Timestamp};
 use crate::guard::verdict::RefusalCode;
 use crate::store::{feed::Stop, lease::HeldBy};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A lot that left, or tried to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,18 +80,22 @@ pub struct Done {
     pub carried: u32,
     /// Anomalies raised for the first time.
     pub anomalies: Vec<Anomaly>,
+    /// Numbers that Siècle skipped before a response file that came: the first and the last of each gap.
+    pub gaps: Vec<(u32, u32)>,
     /// Files refused whole: number and why.
     pub refused_files: Vec<(u32, String)>,
     /// Plans held by a threshold.
     pub held: u32,
     /// What the guard deferred.
     pub deferred: Option<RefusalCode>,
-    /// Lots that the far side could not settle.
-    pub in_doubt: u32,
+    /// Numbers of the lots that the far side could not settle.
+    pub in_doubt: BTreeSet<u32>,
     /// Lots refused for good.
     pub rejected: u32,
     /// The database is damaged.
     pub damaged: bool,
+    /// The database was lost, and is out of reach.
+    pub lost: bool,
     /// Why the feed is stopped.
     pub stopped: Option<Stop>,
     /// What could not be used.
@@ -169,7 +173,7 @@ impl Done {
     pub fn outcome(&self) -> Outcome {
         if self.damaged {
             Outcome::Damaged
-        } else if 0 < self.in_doubt {
+        } else if !self.in_doubt.is_empty() {
             Outcome::LotInDoubt
         } else if let Some(stop) = &self.stopped {
             Outcome::Stopped(*stop)
@@ -219,12 +223,14 @@ impl Done {
         self.responses += other.responses;
         self.carried += other.carried;
         self.anomalies.extend(other.anomalies);
+        self.gaps.extend(other.gaps);
         self.refused_files.extend(other.refused_files);
         self.held += other.held;
         self.deferred = self.deferred.or(other.deferred);
-        self.in_doubt += other.in_doubt;
+        self.in_doubt.extend(other.in_doubt);
         self.rejected += other.rejected;
         self.damaged |= other.damaged;
+        self.lost |= other.lost;
         self.stopped = other.stopped.or_else(|| self.stopped.take());
         self.failures.extend(other.failures);
         self.busy = self.busy.take().or(other.busy);
@@ -253,6 +259,8 @@ impl Done {
 pub struct Summary {
     /// School by school.
     pub schools: BTreeMap<SchoolKey, Done>,
+    /// How many did not begin, because the database was lost.
+    pub not_begun: usize,
 }
 
 impl Summary {
@@ -264,7 +272,8 @@ impl Summary {
     /// The exit code of the whole: the first that applies in the order 7 1 5 6 3 4 0 (cli.md).
     pub fn exit_code(&self) -> u8 {
         const ORDER: [u8; 6] = [7, 1, 5, 6, 3, 4];
-        let codes: Vec<u8> = self.schools.values().map(|done| done.outcome().exit_code()).collect();
+        let mut codes: Vec<u8> = self.schools.values().map(|done| done.outcome().exit_code()).collect();
+        codes.extend((0 < self.not_begun).then_some(Outcome::Failed.exit_code()));
         ORDER.into_iter().find(|code| codes.contains(code)).unwrap_or_default()
     }
 }
@@ -296,7 +305,7 @@ mod tests {
         check(|done| done.rejected = 1, "REJECTED", 7);
         check(|done| done.stopped = Some(Stop::Hole { from: 3, to: 4 }), "SEQUENCE", 7);
         check(|done| done.stopped = Some(Stop::WentBack), "FLUX_RECULE", 7);
-        check(|done| done.in_doubt = 1, "LOT_IN_DOUBT", 7);
+        check(|done| done.in_doubt = [1].into(), "LOT_IN_DOUBT", 7);
         check(|done| done.damaged = !done.damaged, "DAMAGED", 7);
     }
 
@@ -313,7 +322,7 @@ mod tests {
         let schools = codes.iter().zip(0..).map(|(code, n)| {
             let mut done = Done::default();
             match code {
-                7 => done.in_doubt = 1,
+                7 => done.in_doubt = [1].into(),
                 1 => done.fail(Step::Feed, "down"),
                 5 => done.held = 1,
                 6 => done.busy = Some(somebody()),
@@ -323,6 +332,6 @@ mod tests {
             }
             (SchoolKey { uai: uai(n), year }, done)
         });
-        assert_eq!(Summary { schools: schools.collect() }.exit_code(), expected);
+        assert_eq!(Summary { schools: schools.collect(), not_begun: 0 }.exit_code(), expected);
     }
 }

@@ -54,6 +54,8 @@ pub struct Rounds<J> {
     gates: BTreeMap<Part, (usize, Arc<Semaphore>)>,
     batches: BTreeMap<u64, Batch>,
     begun: u64,
+    // Whole ticks that gave way because the database was lost.
+    not_begun: usize,
     // The one that rang last, and may still be under way.
     bell: Bell,
 }
@@ -88,6 +90,7 @@ where
             gates: BTreeMap::new(),
             batches: BTreeMap::new(),
             begun: 0,
+            not_begun: 0,
             bell: Bell::default(),
         }
     }
@@ -170,10 +173,15 @@ where
             if part == Part::Whole {
                 self.leave(round, school, done.as_ref());
             }
-            if let Some(done) = done {
-                run::told::log(school, &done);
-                return Some(Ended { school, part, done, panicked });
+            let Some(done) = done else {
+                self.not_begun += usize::from(part == Part::Whole);
+                continue;
+            };
+            run::told::log(school, &done);
+            if done.lost {
+                self.give_way();
             }
+            return Some(Ended { school, part, done, panicked });
         }
     }
 
@@ -193,6 +201,20 @@ where
     pub fn in_hand(&self) -> BTreeMap<SchoolKey, Timestamp> {
         let whole = self.in_hand.iter().filter(|((_, part), _)| *part == Part::Whole);
         whole.map(|((school, _), since)| (*school, *since)).collect()
+    }
+
+    /// The database is lost: what did not begin does not begin in this round. Another round has gates of its own.
+    fn give_way(&mut self) {
+        self.close();
+        if !self.gates.is_empty() {
+            error!(name: "round.stopped", "The database is lost: what did not begin waits for the next run");
+        }
+        self.gates.clear();
+    }
+
+    /// How many whole ticks did not begin because the database was lost.
+    pub const fn not_begun(&self) -> usize {
+        self.not_begun
     }
 
     /// Lets nothing begin any more; what began goes on.

@@ -160,7 +160,7 @@ mod tests {
     async fn write(store: Store, n: usize) -> Result<(), StoreError> {
         let mut tx = store.write().await?;
         journal::write(&mut tx, None, "test", &n.to_string(), None, noon()).await?;
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             return Ok(());
         }
         tx.commit(Point::Settled).await
@@ -179,7 +179,7 @@ mod tests {
         let entries = journal::list(&mut store.read().await.unwrap(), None).await.unwrap();
         let mut found: Vec<usize> = entries.iter().map(|entry| entry.text.parse().unwrap()).collect();
         found.sort_unstable();
-        assert_eq!(found, (0..WRITERS).filter(|n| n % 3 != 0).collect::<Vec<_>>());
+        assert_eq!(found, (0..WRITERS).filter(|n| !n.is_multiple_of(3)).collect::<Vec<_>>());
     }
 
     #[tokio::test(flavor = "multi_thread")]

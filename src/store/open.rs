@@ -25,6 +25,8 @@ use std::{
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a task waits for its turn at a connection: longer than a busy writer may wait for another process.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a server may be out of reach, as while it begins anew or another one takes its place, before a run stops.
+const SERVER_AWAY_MAX: Duration = Duration::from_secs(30);
 /// Connections that read an SQLite file: the pages and the steps of a few schools at once.
 const READERS_MAX: u32 = 4;
 /// Connections to a PostgreSQL server, for the schools at once of one host (8 by default) and its pages.
@@ -125,7 +127,7 @@ fn file_of(url: &str) -> Option<PathBuf> {
 
 async fn connect(url: &str) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)?;
-    let pool = PgPoolOptions::new().max_connections(SERVER_CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
+    let pool = PgPoolOptions::new().max_connections(SERVER_CONNECTIONS_MAX).acquire_timeout(SERVER_AWAY_MAX);
     Ok(pool.connect_with(options).await?)
 }
 

@@ -1,5 +1,6 @@
 //! Three processes of the real program share one night of many schools on one PostgreSQL; one is killed, one freezes for
-//! longer than its heartbeat and comes back. Every school is carried once, and what came too late is refused.
+//! longer than its heartbeat and comes back. Every school is carried once, and what came too late is refused. Then the
+//! database itself is lost in the middle of a night.
 
 use crate::night::server;
 use navette::{
@@ -29,7 +30,6 @@ use std::{
 };
 use tokio::runtime::Runtime;
 
-const SCHOOLS: u32 = 200;
 const PUPILS: u32 = 6;
 /// Each far side takes its time, so that the night lasts.
 const LATENCY_MS: u64 = 40;
@@ -57,16 +57,16 @@ fn at(days: i64) -> Timestamp {
 
 impl Hosts {
     /// A country whose first night is due now: every family has entered, nothing was read yet.
-    fn due() -> Self {
+    fn due(server: &str, schools: u32) -> Self {
         let runtime = Runtime::new().unwrap();
-        let world = World::generate(SchoolYear::new(2026).unwrap(), SCHOOLS, PUPILS, 1);
+        let world = World::generate(SchoolYear::new(2026).unwrap(), schools, PUPILS, 1);
         let (mut teleservice, mut siecle) = (Teleservice::new(), Siecle::new(Format::Xml, Encoding::Utf8));
         world.fill(&mut teleservice, &mut siecle, at(-4), at(-3));
         let (teleservice, siecle) = (share(teleservice), share(siecle));
         let address = "127.0.0.1:0".parse().unwrap();
         let served = runtime.block_on(http::serve_both(&teleservice, &siecle, &Clock::Machine, address)).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let database = runtime.block_on(scratch::beside(&server())).unwrap();
+        let database = runtime.block_on(scratch::beside(server)).unwrap();
         let base = served.base();
         let configuration = format!(
             "schools_file = \"schools.csv\"\n[store]\ndatabase = {database:?}\nfiles = \"files\"\n\
@@ -150,8 +150,20 @@ impl Hosts {
             assert_eq!((i64::from(*number), deposit.file.sha256.as_slice()), (*own, sha256.as_slice()), "{school}");
         }
         drop(siecle);
-        let nights = "SELECT COUNT(*) FROM night WHERE outcome = 'ok'";
-        assert_eq!(self.number(nights), i64::from(SCHOOLS), "each night is ok once");
+        assert!(self.is_over(), "each night is ok once");
+    }
+
+    /// Whether every school's night was ok.
+    fn is_over(&self) -> bool {
+        usize::try_from(self.number("SELECT COUNT(*) FROM night WHERE outcome = 'ok'")).unwrap() == self.schools.len()
+    }
+
+    /// Runs until every school's night was ok.
+    fn run_on(&self) {
+        until("waited for the schools that are left", || {
+            self.start(&["run"]).wait_with_output().unwrap();
+            self.is_over()
+        });
     }
 }
 
@@ -175,7 +187,7 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
 
 #[test]
 fn three_share_a_night_one_is_killed_and_one_freezes_and_comes_back() {
-    let hosts = Hosts::due();
+    let hosts = Hosts::due(&server(), 200);
     let [mut killed, frozen, calm] = [(); 3].map(|()| hosts.start(&["run"]));
     until("waited for the night to be under way", || 20 <= hosts.treated());
     signal(&frozen, rustix::process::Signal::STOP);
@@ -187,16 +199,59 @@ fn three_share_a_night_one_is_killed_and_one_freezes_and_comes_back() {
     assert_eq!(killed.wait().unwrap().signal(), Some(SIGKILL));
     // Those of the dead one are taken over at once by whoever looks, those of the frozen one once its heartbeat is stale.
     calm.wait_with_output().unwrap();
-    let everything = "SELECT COUNT(*) FROM night WHERE outcome = 'ok'";
-    until("waited for the schools of the dead and the frozen one", || {
-        hosts.start(&["run"]).wait_with_output().unwrap();
-        hosts.number(everything) == i64::from(SCHOOLS)
-    });
+    hosts.run_on();
     let epochs = hosts.number("SELECT COUNT(*) FROM lease WHERE epoch > 1");
     assert!(held <= epochs, "its {held} schools were taken over, {epochs} in all");
     hosts.carried_once();
     signal(&frozen, rustix::process::Signal::CONT);
     let told = said(&frozen.wait_with_output().unwrap());
-    assert!(told.contains("has taken over"), "what it wrote late is refused: {told}");
+    // By the epoch; or, where it froze in the middle of a transaction, the server had ended that one.
+    let refused = ["has taken over", "ended the connection"].iter().any(|words| told.contains(words));
+    assert!(refused, "what it wrote late is refused: {told}");
+    hosts.carried_once();
+}
+
+/// A server of the test's own.
+struct Server(String);
+
+impl Server {
+    fn start() -> Self {
+        Self(asked(&["start"]).trim().to_owned())
+    }
+
+    fn asked(&self, what: &str) {
+        asked(&[what, &self.0]);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.asked("stop");
+    }
+}
+
+fn asked(arguments: &[&str]) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres");
+    let output = Command::new(script).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_night_that_loses_its_database_stops_and_is_taken_up() {
+    let server = Server::start();
+    let hosts = Hosts::due(&server.0, 60);
+    let run = hosts.start(&["run"]);
+    until("waited for the night to be under way", || 10 <= hosts.treated());
+    server.asked("kill");
+    let lost = run.wait_with_output().unwrap();
+    let told = said(&lost);
+    assert_eq!(lost.status.code(), Some(1), "{told}");
+    assert!(told.contains("the database cannot be used: it does not answer, or ended the connection"), "{told}");
+    assert!(told.contains("the database was lost: "), "{told}");
+    let before = hosts.treated();
+    assert!(before < hosts.schools.len(), "it stopped in the middle: {told}");
+    server.asked("again");
+    hosts.run_on();
     hosts.carried_once();
 }

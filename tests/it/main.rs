@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod architecture;
+mod busy;
 mod calendar;
 #[cfg(feature = "outside")]
 mod chromium;
