@@ -55,7 +55,7 @@ use crate::run::{
     step::StepError,
 };
 use crate::store::{
-    Tx, anomalies as raised, campaigns,
+    Tx, anomalies as raised,
     lease::{self, Lease},
     ledger, responses as held,
 };
@@ -219,8 +219,7 @@ pub fn watched_from(calendar: &Calendar) -> Timestamp {
 /// Between nights only schools with a campaign that is open, about to open, or closed and not ended are looked at; of one that
 /// has ended, what a person did before its end must have been read first (to be proved, 1).
 async fn is_watched(ctx: &Context, tx: &mut Tx, served: &Served, now: Timestamp) -> Result<bool, StepError> {
-    for key in campaigns::keys(tx, served.school.key).await? {
-        let (facts, _) = facts::of(ctx, tx, key, FarSide::WELL).await?;
+    for (facts, _) in facts::of_school(ctx, tx, served.school.key, FarSide::WELL).await? {
         let watched = match facts.state(now) {
             State::Planned => facts.calendar().is_some_and(|calendar| watched_from(calendar) <= now),
             State::Ended => !night::is_over(tx, served, facts.calendar()).await?,
@@ -299,12 +298,8 @@ async fn something_waits(ctx: &Context, school: SchoolKey) -> Result<bool, StepE
     if !ledger::waiting(&mut tx, school).await?.is_empty() || files.iter().any(responses::waits_for_closing) {
         return Ok(true);
     }
-    for key in campaigns::keys(&mut tx, school).await? {
-        if held::carried_soon(&mut tx, key).await? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let uncarried = held::uncarried(&mut tx, school).await?;
+    Ok(uncarried.into_values().any(|soon| soon))
 }
 
 async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<Done, StepError> {

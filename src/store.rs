@@ -9,12 +9,14 @@ pub mod campaigns;
 pub mod counts;
 pub mod db;
 pub mod demands;
+pub mod facts;
 pub mod feed;
 mod group;
 pub mod holds;
 pub mod journal;
 pub mod lease;
 pub mod ledger;
+mod lone;
 pub mod nights;
 mod open;
 pub mod orders;
@@ -258,7 +260,7 @@ mod tests {
         arrives, demands as demanded, import, key, noon, permit, places, planned, read, response, response_head,
         school, take,
     };
-    use crate::store::{StoreError, campaigns, demands, feed, ledger, nights, orders, responses};
+    use crate::store::{StoreError, demands, facts, feed, ledger, nights, orders, responses};
     use std::collections::BTreeSet;
 
     #[tokio::test(flavor = "multi_thread")]
@@ -274,7 +276,7 @@ mod tests {
                 feed::apply(&mut tx, school(), &[], &[], &cursor, noon()).await?;
                 let snapshot = demands::snapshot(&mut tx, key(), Zone::Europe__Paris).await?;
                 demands::known(&mut tx, key()).await?;
-                campaigns::journal(&mut tx, key()).await?;
+                facts::of(&mut tx, key()).await?;
                 nights::closings(&mut tx, school()).await?;
                 let (lot, sent) = planned(1, &[(100, 1)], snapshot.cut_seq);
                 ledger::intend(&mut tx, &lease, &lot, &sent, noon()).await?;

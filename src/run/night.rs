@@ -137,11 +137,10 @@ pub async fn campaigns_by_urgency(
         return Ok(keys);
     }
     let mut keyed = Vec::new();
-    for key in keys {
-        let (facts, _) = facts::of(ctx, &mut tx, key, far).await?;
+    for (facts, _) in facts::of_school(ctx, &mut tx, school, far).await? {
         let council = facts.calendar().and_then(|calendar| calendar.first_council());
         let waits = facts.closed_at().is_some() && !facts.open() && facts.demands_in_at().is_none();
-        keyed.push((!waits, council.is_none(), council, key));
+        keyed.push((!waits, council.is_none(), council, facts.key()));
     }
     keyed.sort();
     Ok(keyed.into_iter().map(|(.., key)| key).collect())

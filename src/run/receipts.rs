@@ -84,7 +84,12 @@ pub async fn one(
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
-    match served.far.siecle.receipt(&row.name).await {
+    let answer = served.far.siecle.receipt(&row.name).await;
+    if answer.is_ok() {
+        // Its far side could not settle it earlier in this run, and does now.
+        done.in_doubt.remove(&row.record.number);
+    }
+    match answer {
         Ok(ReceiptAnswer::Receipt(bytes, name)) => take(ctx, lease, row, name, &bytes, now, done).await,
         Ok(ReceiptAnswer::NotTreated) => arrived(ctx, lease, row, &Outcome::Delivered, now, done).await,
         Ok(ReceiptAnswer::Replaced) => {

@@ -26,7 +26,7 @@ use crate::run::{
     step::{StepError, failure},
 };
 use crate::store::{
-    Tx, anomalies, campaigns, demands,
+    Tx, anomalies, demands,
     holds::{self, HoldKind},
     lease::Lease,
     orders, pupils,
@@ -436,9 +436,9 @@ pub enum Carry {
 /// The store's; a lost lease.
 pub async fn carry(ctx: &Context, lease: &Lease, which: Carry, now: Timestamp) -> Result<(), StepError> {
     let school = lease.school();
-    let keys = campaigns::keys(&mut ctx.store.read().await?, school).await?;
-    for key in keys {
-        if which == Carry::Soon && !responses::carried_soon(&mut ctx.store.read().await?, key).await? {
+    let uncarried = responses::uncarried(&mut ctx.store.read().await?, school).await?;
+    for (key, soon) in uncarried {
+        if which == Carry::Soon && !soon {
             continue;
         }
         while let Some(order) = next_order(ctx, key).await? {
@@ -452,7 +452,11 @@ pub async fn carry(ctx: &Context, lease: &Lease, which: Carry, now: Timestamp) -
 
 async fn next_order(ctx: &Context, key: CampaignKey) -> Result<Option<crate::domain::order::ResponseOrder>, StepError> {
     let mut tx = ctx.store.read().await?;
-    let waiting = responses::to_carry(&mut tx, key).await?.into_iter().map(|(response, _)| response).collect();
+    let waiting: Vec<Response> =
+        responses::to_carry(&mut tx, key).await?.into_iter().map(|(response, _)| response).collect();
+    if waiting.is_empty() {
+        return Ok(None);
+    }
     let number = orders::next_number(&mut tx, key.school).await?;
     Ok(carrying::plan(key, number, waiting))
 }

@@ -19,7 +19,7 @@ use crate::run::{
 };
 
 use crate::store::{
-    Tx, anomalies, campaigns,
+    Tx, anomalies,
     feed::{self, Cursor},
     holds,
     ledger::{self, LotRow, LotState},
@@ -139,8 +139,8 @@ pub async fn with_facts(
         enforced: ctx.settings.policy.enforce,
     };
     let (mut found, mut known) = (Vec::new(), Vec::new());
-    for key in campaigns::keys(tx, school).await? {
-        let (facts, _) = facts::of(ctx, tx, key, far).await?;
+    for (facts, _) in facts::of_school(ctx, tx, school, far).await? {
+        let key = facts.key();
         let rejected = rejected(&lots, key);
         let set_up_refused = watch.set_up_refused || rejected.iter().any(|lot| lot.refused_set_up());
         let rejected_lots = rejected.iter().map(|lot| lot.record.number).collect();

@@ -5,7 +5,8 @@ use crate::crash::{Crash, Point};
 use crate::domain::school::SchoolKey;
 use crate::store::{
     StoreError,
-    group::{Group, Turn},
+    group::{self, Group},
+    lone::{self, Lone},
     value::{Row, Value},
 };
 use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -26,15 +27,17 @@ const SILENCE_MAX: &str = "30s";
 /// Where the tables lie.
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
-    /// One connection that writes, a few that read; in memory both are the same one.
+    /// A file: one connection that writes, a few that read.
     Sqlite {
         /// The only connection that writes.
         writer: SqlitePool,
         /// Those that read.
         readers: SqlitePool,
-        /// How writers share its commits; none in memory, where a commit costs nothing.
+        /// How writers share its commits; none where nobody writes.
         group: Option<Arc<Group>>,
     },
+    /// SQLite in memory.
+    Memory(Lone),
     /// A server.
     Postgres(PgPool),
 }
@@ -47,7 +50,8 @@ pub struct Tx {
 
 enum Open {
     Sqlite(Transaction<'static, Sqlite>),
-    SqliteTurn(Turn),
+    SqliteTurn(group::Turn),
+    Memory(lone::Turn),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -78,7 +82,7 @@ impl Tx {
     /// Whether rows are locked one by one: SQLite has one writer, who needs no such locks and no words for them.
     pub(crate) const fn locks_rows(&self) -> bool {
         match &self.open {
-            Open::Sqlite(_) | Open::SqliteTurn(_) => false,
+            Open::Sqlite(_) | Open::SqliteTurn(_) | Open::Memory(_) => false,
             Open::Postgres(_) => true,
         }
     }
@@ -91,6 +95,7 @@ impl Tx {
         match self.open {
             Open::Sqlite(open) => open.commit().await?,
             Open::SqliteTurn(turn) => turn.commit().await?,
+            Open::Memory(turn) => turn.commit().await?,
             Open::Postgres(open) => open.commit().await?,
         }
         self.crash.reach(point).await;
@@ -108,6 +113,7 @@ impl Tx {
         Ok(match &mut self.open {
             Open::Sqlite(open) => rows_sqlite(open, sql, values).await?,
             Open::SqliteTurn(turn) => rows_sqlite(turn.connection()?, sql, values).await?,
+            Open::Memory(turn) => rows_sqlite(turn.connection(), sql, values).await?,
             Open::Postgres(open) => {
                 let found = bind_postgres(sql, values).fetch_all(&mut **open).await?;
                 found.into_iter().map(Row::Postgres).collect()
@@ -133,7 +139,14 @@ impl Tx {
         loop {
             let chunk: Vec<Vec<Value>> = rows.by_ref().take(ROWS_A_STATEMENT).collect();
             let Some(columns) = chunk.first().map(Vec::len) else { return Ok(touched) };
-            let groups: Vec<String> = (0..chunk.len()).map(|row| placeholders(row * columns, columns)).collect();
+            let group = |row: usize| match self.open {
+                // SQLite looks a numbered place up from the first one on: thousands of them cost millions of steps.
+                Open::Sqlite(_) | Open::SqliteTurn(_) | Open::Memory(_) => {
+                    format!("({})", vec!["?"; columns].join(","))
+                }
+                Open::Postgres(_) => placeholders(row * columns, columns),
+            };
+            let groups: Vec<String> = (0..chunk.len()).map(group).collect();
             let sql = format!("{head} VALUES {} {tail}", groups.join(","));
             let values = chunk.into_iter().flatten().collect();
             // The text holds our own words and placeholders only.
@@ -186,6 +199,9 @@ impl Tx {
             Open::SqliteTurn(turn) => {
                 bind_sqlite(sql, values).persistent(kept).execute(turn.connection()?).await?.rows_affected()
             }
+            Open::Memory(turn) => {
+                bind_sqlite(sql, values).persistent(kept).execute(turn.connection()).await?.rows_affected()
+            }
             Open::Postgres(open) => {
                 bind_postgres(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected()
             }
@@ -209,6 +225,10 @@ async fn begin(engine: &Engine, access: Access) -> Result<Open, StoreError> {
         // IMMEDIATE: a transaction that turns from reading to writing fails at once (traps.md, code 517).
         (Engine::Sqlite { writer, group: None, .. }, Access::Write | Access::WriteSchool(_) | Access::Claim) => {
             Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+        }
+        (Engine::Memory(lone), Access::Read) => Open::Memory(lone.read().await?),
+        (Engine::Memory(lone), Access::Write | Access::WriteSchool(_) | Access::Claim) => {
+            Open::Memory(lone.write().await?)
         }
         (Engine::Postgres(pool), Access::Read) => {
             Open::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)

@@ -28,6 +28,7 @@ mod scenarios;
 mod schemas;
 #[cfg(feature = "outside")]
 mod screens;
+mod shown;
 mod smtp;
 mod stand;
 #[cfg(feature = "outside")]

@@ -1,7 +1,16 @@
 //! Runs by hand and by the timer, seen from outside: lots and their numbers, dry runs, exit codes, what is shown.
 
 use crate::stand::{Stand, UAI, key, row};
-use navette::{domain::pupil::PupilId, sandbox::hold};
+use navette::{
+    clock::Clock,
+    crash::Crash,
+    domain::pupil::PupilId,
+    sandbox::hold,
+    store::{
+        Store,
+        lease::{self, Holder},
+    },
+};
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// A school that is open, with one demand, and its calendar loaded.
@@ -38,6 +47,23 @@ fn a_second_run_sends_nothing_and_a_changed_choice_makes_one_new_lot() {
     assert_eq!(hold(&stand.siecle).version(key(), PupilId(1)), 2);
     assert_eq!(stand.run(&["resync", UAI]).0, 0, "a hand that wants it gets a lot, changed or not");
     assert_eq!(numbers(&stand).len(), 3);
+}
+
+#[test]
+fn a_school_that_another_run_holds_is_left_to_it() {
+    const STALE_AFTER_S: i64 = 150;
+    let stand = open();
+    let url = format!("sqlite:{}", stand.folder.path().join("navette.db").display());
+    let other = Holder { host: "elsewhere".to_owned(), process: 7 };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let store = Store::open(&url, Crash::off()).await.unwrap();
+        lease::take(&store, key().school, &other, Clock::Machine.now(), STALE_AFTER_S).await.unwrap().unwrap();
+        store.close().await;
+    });
+    let (exit, text) = stand.run(&["resync", UAI]);
+    assert_eq!(exit, 6, "{text}");
+    assert!(text.contains("process 7 on elsewhere holds the school"), "{text}");
+    assert_eq!(hold(&stand.siecle).version(key(), PupilId(1)), -1, "nothing was sent");
 }
 
 /// Every file under a folder, with its bytes.
