@@ -156,7 +156,7 @@ async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Resu
     made.await.unwrap_or_else(|fault| {
         error!(name: "run.stopped", { school.uai = %served.school.key.uai }, "The run of {} stopped: {fault}", served.school.key.uai);
         let mut done = Done { damaged: fault.is_damage(), ..Done::default() };
-        done.fail(Step::Feed, fault.to_string());
+        done.fail(Step::Run, fault.to_string());
         done
     })
 }
