@@ -53,7 +53,7 @@ pub enum StoreError {
     )]
     Newer(i64),
     /// The folder or file of an SQLite database.
-    #[error("the database file {path} cannot be prepared: {source}")]
+    #[error("the database file {path} cannot be prepared: {source}; `navette doctor` tells what to do")]
     File {
         /// Which.
         path: PathBuf,
@@ -130,6 +130,13 @@ mod sqlite {
     pub const FULL: i64 = 13;
     pub const CANNOT_OPEN: i64 = 14;
     pub const NOT_A_DATABASE: i64 = 26;
+}
+
+impl StoreError {
+    /// Whether its disk is full or fails: what is on it can't be written, and may be well.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Database(fault) if matches!(primary_code(fault), Some(sqlite::FULL | sqlite::IO)))
+    }
 }
 
 /// SQLite says `CORRUPT` or `NOTADB`.

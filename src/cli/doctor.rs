@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::config::{self, Link, MailTransport, Options, secret::SecretFile};
 use crate::domain::time::Timestamp;
 use crate::files::Files;
-use crate::run::doctor::{Line, Part, State, certificate, database, far_sides, private_place};
+use crate::run::doctor::{Line, Part, State, certificate, database, database_place, far_sides, private_place};
 use crate::store::Store;
 use crate::transport::certificate::chain_ends_at;
 use secrecy::ExposeSecret;
@@ -57,7 +57,7 @@ async fn everything(options: &Options, global: &Global) -> Vec<Line> {
     match database_url(&options.store) {
         Ok(url) => {
             if let Some(path) = sqlite_file(&url) {
-                lines.extend(private_place(Part::Database, path));
+                lines.extend(database_place(path));
             }
             lines.extend(database(Store::existing(&url, crash.clone()).await, now).await);
         }
