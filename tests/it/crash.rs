@@ -58,7 +58,7 @@ fn no_point_is_forgotten() {
 }
 
 /// The end of a night that nobody disturbed.
-fn calm(way: Way) -> End {
+pub fn calm(way: Way) -> End {
     let night = Night::due(way);
     night.run_on();
     let end = night.end();

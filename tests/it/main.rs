@@ -10,6 +10,8 @@ mod cli;
 mod config;
 mod crash;
 mod daemon;
+mod faults;
+mod fifty;
 mod guide;
 mod http;
 mod model;
