@@ -3,7 +3,7 @@
 
 use crate::{
     crash::calm,
-    night::{Night, UAI, Way},
+    night::{Night, On, UAI, Way},
 };
 use navette::{clock::Clock, sandbox::hold};
 use rstest::rstest;
@@ -31,7 +31,7 @@ fn mended(night: &Night) {
     // A refused pupil to be read of, or responses that wait for the closing.
     assert!(matches!(status.code(), Some(3 | 4)), "{status:?}: {text}");
     night.run_on();
-    assert_eq!(night.end(), calm(Way::Http));
+    assert_eq!(night.end(), calm(Way::Http, On::Sqlite));
 }
 
 /// Blocks of 512 bytes that a file may reach: the database has some hundred, its log and the exchanged files begin at none.
@@ -75,7 +75,7 @@ fn a_database_that_another_program_holds_is_waited_for() {
     assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stdout));
     night.wait(store.close());
     night.run_on();
-    assert_eq!(night.end(), calm(Way::Http));
+    assert_eq!(night.end(), calm(Way::Http, On::Sqlite));
 }
 
 /// The lots are refused for good (siecle.md), so a person sends them again once Siècle knows us.

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod architecture;
+mod busy;
 mod calendar;
 #[cfg(feature = "outside")]
 mod chromium;
@@ -13,6 +14,8 @@ mod daemon;
 mod faults;
 mod fifty;
 mod guide;
+#[cfg(feature = "outside")]
+mod hosts;
 mod http;
 mod model;
 mod night;

@@ -5,7 +5,6 @@ use navette::{
     clock::Clock,
     crash::Crash,
     domain::{pupil::PupilId, time::Timestamp},
-    run::LEASE_STALE_S,
     sandbox::hold,
     store::{
         Store,
@@ -174,7 +173,7 @@ fn who_holds_a_school_is_told_and_gives_way_once_it_is_silent() {
         Runtime::new().unwrap().block_on(async {
             let store = Store::open(&url, Crash::off()).await.unwrap();
             let other = Holder { host: "ailleurs".to_owned(), process: 4_242 };
-            lease::take(&store, key().school, &other, at, LEASE_STALE_S).await.unwrap().unwrap();
+            lease::take(&store, key().school, &other, at, 60).await.unwrap().unwrap();
             store.close().await;
         });
     };

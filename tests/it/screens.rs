@@ -251,7 +251,7 @@ async fn definitive_choices(player: &Player) {
     browser.type_in("Choix 1", "Métier ou formation", "Mécanique").await;
     browser.tick_in("Choix 1", "Statut d'apprenti").await;
     // The return key saves nothing.
-    browser.keys("\u{e007}").await;
+    browser.press_return().await;
     browser.sees_no("Vos choix ont bien été enregistrés").await;
     browser.press("AJOUTER UN CHOIX").await;
     browser.tick_in("Choix 2", "2de générale").await;
@@ -403,6 +403,6 @@ async fn the_keyboard_alone_is_enough() {
         }
     }
     assert_eq!(word, "VALIDER");
-    browser.keys("\u{e007}").await;
+    browser.press_return().await;
     browser.sees("Vos choix ont bien été enregistrés").await;
 }
