@@ -125,6 +125,25 @@ impl StoreError {
         }
     }
 
+    /// Whether its disk is full or fails: what is on it can't be written, and may be well.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Database(fault) => matches!(primary_code(fault), Some(sqlite::FULL | sqlite::IO)),
+            Self::Together(fault) => fault.is_full(),
+            Self::Damaged(_)
+            | Self::Migration(_)
+            | Self::Newer(_)
+            | Self::File { .. }
+            | Self::Url
+            | Self::Stopped
+            | Self::LeaseLost(_)
+            | Self::Conflict { .. }
+            | Self::FeedMoved(_)
+            | Self::NumbersUsedUp(_)
+            | Self::Elsewhere(_) => false,
+        }
+    }
+
     /// Whether the database itself is damaged: waiting does not mend it.
     pub fn is_damage(&self) -> bool {
         match self {
@@ -170,13 +189,6 @@ mod sqlite {
     pub const FULL: i64 = 13;
     pub const CANNOT_OPEN: i64 = 14;
     pub const NOT_A_DATABASE: i64 = 26;
-}
-
-impl StoreError {
-    /// Whether its disk is full or fails: what is on it can't be written, and may be well.
-    pub fn is_full(&self) -> bool {
-        matches!(self, Self::Database(fault) if matches!(primary_code(fault), Some(sqlite::FULL | sqlite::IO)))
-    }
 }
 
 /// SQLite says `CORRUPT` or `NOTADB`.
