@@ -167,7 +167,7 @@ async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Resu
     // A connection may break, and a server begin anew: only where it stays away is there no use in going on.
     let lost = fault.is_lost() && ctx.store.read().await.is_err();
     let mut done = Done { damaged: fault.is_damage(), lost, ..Done::default() };
-    done.fail(Step::Feed, fault.to_string());
+    done.fail(Step::Run, fault.to_string());
     done
 }
 

@@ -58,7 +58,7 @@ pub enum StoreError {
     )]
     Newer(i64),
     /// The folder or file of an SQLite database.
-    #[error("the database file {path} cannot be prepared: {source}")]
+    #[error("the database file {path} cannot be prepared: {source}; `navette doctor` tells what to do")]
     File {
         /// Which.
         path: PathBuf,
@@ -114,6 +114,25 @@ impl StoreError {
         match self {
             Self::Database(fault) => is_lost(fault),
             Self::Together(fault) => fault.is_lost(),
+            Self::Damaged(_)
+            | Self::Migration(_)
+            | Self::Newer(_)
+            | Self::File { .. }
+            | Self::Url
+            | Self::Stopped
+            | Self::LeaseLost(_)
+            | Self::Conflict { .. }
+            | Self::FeedMoved(_)
+            | Self::NumbersUsedUp(_)
+            | Self::Elsewhere(_) => false,
+        }
+    }
+
+    /// Whether its disk is full or fails: what is on it can't be written, and may be well.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Database(fault) => matches!(primary_code(fault), Some(sqlite::FULL | sqlite::IO)),
+            Self::Together(fault) => fault.is_full(),
             Self::Damaged(_)
             | Self::Migration(_)
             | Self::Newer(_)

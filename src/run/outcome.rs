@@ -42,6 +42,8 @@ pub enum Step {
     Responses,
     /// Sending demands.
     Demands,
+    /// None of them: the machine failed, or the program is at fault, which is logged where it is noticed.
+    Run,
 }
 
 impl Step {
@@ -53,6 +55,7 @@ impl Step {
             Self::Receipts => "receipts",
             Self::Responses => "responses",
             Self::Demands => "demands",
+            Self::Run => "run",
         }
     }
 }

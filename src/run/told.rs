@@ -2,7 +2,7 @@
 //! output, as in the daemon, this is all that is said. Counts, numbers and codes only: no pupil.
 
 use crate::domain::school::SchoolKey;
-use crate::run::outcome::Done;
+use crate::run::outcome::{Done, Step};
 use std::collections::BTreeMap;
 use tracing::{error, info, warn};
 
@@ -48,7 +48,7 @@ pub fn log(school: SchoolKey, done: &Done) {
     if let Some(held) = &done.busy {
         info!(name: "lease.busy", "Process {} on {} holds {uai}", held.process, held.host);
     }
-    for failure in &done.failures {
+    for failure in done.failures.iter().filter(|failure| failure.step != Step::Run) {
         let step = failure.step.name();
         warn!(name: "step.failed", { step, set_up = failure.set_up }, "{step} of {uai} failed: {}", failure.why);
     }

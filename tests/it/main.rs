@@ -11,6 +11,8 @@ mod cli;
 mod config;
 mod crash;
 mod daemon;
+mod faults;
+mod fifty;
 mod guide;
 #[cfg(feature = "outside")]
 mod hosts;

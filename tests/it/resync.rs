@@ -1,10 +1,10 @@
 //! Runs by hand and by the timer, seen from outside: lots and their numbers, dry runs, exit codes, what is shown.
 
-use crate::stand::{Stand, UAI, key, row};
+use crate::stand::{Stand, UAI, hours, key, row};
 use navette::{
     clock::Clock,
     crash::Crash,
-    domain::pupil::PupilId,
+    domain::{pupil::PupilId, time::Timestamp},
     sandbox::hold,
     store::{
         Store,
@@ -12,6 +12,7 @@ use navette::{
     },
 };
 use std::{collections::BTreeMap, fs, path::Path};
+use tokio::runtime::Runtime;
 
 /// A school that is open, with one demand, and its calendar loaded.
 fn open() -> Stand {
@@ -176,6 +177,32 @@ fn a_school_or_lot_or_plan_that_is_not_there_is_a_fault_of_usage() {
     ];
     for arguments in asked {
         assert_eq!(stand.run(arguments).0, 2, "{arguments:?}");
+    }
+}
+
+/// Another machine took the school: a silent one gives way, one that lives is told of.
+#[test]
+fn who_holds_a_school_is_told_and_gives_way_once_it_is_silent() {
+    let stand = open();
+    assert_eq!(stand.run(&["resync", UAI]).0, 0);
+    let url = format!("sqlite:{}", stand.folder.path().join("navette.db").display());
+    let taken = |at: Timestamp| {
+        Runtime::new().unwrap().block_on(async {
+            let store = Store::open(&url, Crash::off()).await.unwrap();
+            let other = Holder { host: "ailleurs".to_owned(), process: 4_242 };
+            lease::take(&store, key().school, &other, at, 60).await.unwrap().unwrap();
+            store.close().await;
+        });
+    };
+    taken(hours(-1));
+    let (exit, text) = stand.run(&["resync", UAI]);
+    assert_eq!(exit, 0, "{text}");
+    let since = Clock::Machine.now();
+    taken(since);
+    let (exit, text) = stand.run(&["resync", UAI]);
+    assert_eq!(exit, 6, "{text}");
+    for word in ["4242", "ailleurs", &since.rfc3339_utc()[..19]] {
+        assert!(text.contains(word), "{word}: {text}");
     }
 }
 
