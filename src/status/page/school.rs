@@ -12,10 +12,7 @@ use crate::run::{
     roster::RosterStatus,
     status::{CampaignStatus, instant_label},
 };
-use crate::status::page::{
-    timeline::{HEIGHT, LINE_Y, Timeline, WIDTH},
-    words,
-};
+use crate::status::page::{timeline::Timeline, words};
 use crate::store::ledger::{LotRow, LotState};
 use askama::Template;
 
@@ -69,9 +66,6 @@ struct Campaign {
 }
 
 struct Drawing {
-    width: f64,
-    height: f64,
-    line_y: f64,
     timeline: Timeline,
     marks: Vec<(usize, &'static str, String, String, bool)>,
 }
@@ -179,7 +173,7 @@ fn drawing(timeline: Timeline, zone: Zone, now: Timestamp) -> Drawing {
         let when = french(mark.at.civil_in(zone));
         (mark.number, mark.kind.class(), mark.label.clone(), when, mark.at < now)
     });
-    Drawing { width: WIDTH, height: HEIGHT, line_y: LINE_Y, marks: marks.collect(), timeline }
+    Drawing { marks: marks.collect(), timeline }
 }
 
 fn roster(it: &RosterStatus, zone: Zone) -> Roster {
