@@ -83,7 +83,7 @@ impl Timeline {
 pub async fn exports(stage: &Stage, folder: &Path) -> anyhow::Result<Vec<String>> {
     let now = stage.clock.now();
     let mut said = Vec::new();
-    for (key, served) in &stage.ctx.schools {
+    for (key, served) in stage.ctx.schools.iter() {
         let office = hold(&stage.siecle).school(*key).map(|office| office.pupils.values().cloned().collect::<Vec<_>>());
         let pupils = office.unwrap_or_default();
         let written = exports::exports(*key, &pupils, &exports::enrolled(&pupils), now.civil_in(served.school.zone))?;

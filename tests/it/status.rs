@@ -23,6 +23,7 @@ use navette::{
 };
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -101,6 +102,7 @@ fn a_schools_page_is_understood_at_once_and_is_sound_at_every_width() {
 /// The school among many others, some with names that are hard to set.
 fn country(mut ctx: Context, schools: u32) -> Context {
     let own = ctx.schools[&school()].clone();
+    let all = Arc::make_mut(&mut ctx.schools);
     for number in 1..schools {
         let key = SchoolKey { uai: Uai::of_number(number).unwrap(), year: SchoolYear::new(2026).unwrap() };
         let name = match number % 50 {
@@ -109,7 +111,7 @@ fn country(mut ctx: Context, schools: u32) -> Context {
             _ => format!("Collège de la commune numéro {number}"),
         };
         let school = School { key, name, zone: key.uai.zone(), mail: None };
-        ctx.schools.insert(key, Served { school, far: own.far.clone() });
+        all.insert(key, Served { school, far: own.far.clone() });
     }
     ctx
 }
