@@ -224,6 +224,18 @@ impl Browser {
         }
     }
 
+    /// The page as it is printed, in PDF; kept beside the pictures.
+    pub async fn prints(&self, name: &str) -> Vec<u8> {
+        let command = json!({"cmd": "Page.printToPDF", "params": {}});
+        let printed = self.call(Method::POST, "/goog/cdp/execute", &command).await;
+        let pdf = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, text_of(&printed["data"])).unwrap();
+        if let Some(folder) = env::var_os("NAVETTE_SCREENSHOTS").map(PathBuf::from) {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(format!("{name}.pdf")), &pdf).unwrap();
+        }
+        pdf
+    }
+
     /// A page as everything here must be: nothing for axe to find, nothing out of it at any width, nothing asked elsewhere.
     pub async fn is_sound(&self, host: &str) {
         let url = self.url().await;
