@@ -1,7 +1,7 @@
 //! Checks on arrival: what the feed and the response files say is judged here, row by row, against the rules of
 //! domain.md. A bad row becomes an anomaly, and the next row goes on. Nothing is read or written here.
 
-mod demands;
+pub mod demands;
 pub mod events;
 pub mod nomenclature;
 pub mod responses;

@@ -81,6 +81,8 @@ pub struct NightOptions {
     pub schools_at_once: usize,
     /// How long a run waits for a receipt.
     pub receipt_wait: Duration,
+    /// How often a run shows that it lives.
+    pub heartbeat: Duration,
 }
 
 /// `[guard]`.

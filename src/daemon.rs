@@ -9,14 +9,14 @@ mod notify;
 pub mod signals;
 
 use crate::daemon::{notify::Notify, signals::Signal};
-use crate::domain::{school::SchoolKey, time::Timestamp};
+use crate::domain::time::Timestamp;
 use crate::run::{
     bell::Bell,
     context::{Context, Served},
     live::Live,
     metrics::{self, Process},
     outcome::Done,
-    rounds::{Ended, Part, Rounds},
+    rounds::{self, Ended, Part, Rounds},
 };
 use crate::transport::ping::Pings;
 use axum::Router;
@@ -28,6 +28,8 @@ use tracing::{Instrument, error, info, info_span, warn};
 /// What is in hand may go on for so long after a signal to stop; then it is left as by a kill. Below the 20 s of cli.md,
 /// with room for what follows.
 const GRACE: Duration = Duration::from_secs(15);
+/// How long a round waits to know whose council is next.
+const ORDER_WAIT: Duration = Duration::from_secs(5);
 /// The ping of a night that has just ended may take so long.
 const LAST_PING_GRACE: Duration = Duration::from_secs(1);
 /// A page that is being read may end for so long.
@@ -87,7 +89,7 @@ where
     let schools = work.live.ctx().schools.len();
     info!(name: "daemon.began", { schools }, "The daemon begins, with {schools} schools");
     work.notify.ready();
-    work.round();
+    work.round().await;
     let ended = loop {
         tokio::select! {
             signal = calls.signals.recv() => match signal {
@@ -95,7 +97,7 @@ where
                 Some(Signal::Stop) | None => break Ok(()),
             },
             heard = calls.alarm.recv() => match heard {
-                Some(()) => work.round(),
+                Some(()) => work.round().await,
                 None => break Err(AlarmGone),
             },
             Some(ended) = work.rounds.next() => work.note(&ended),
@@ -138,11 +140,14 @@ where
     F: Future<Output = Done> + Send + 'static,
 {
     /// One round of all schools, under an id of its own in the log.
-    fn round(&mut self) {
+    async fn round(&mut self) {
         let ctx = self.live.ctx();
         let now = ctx.clock.now();
+        // A database that hangs must not hang the loop: then they are taken by name.
+        let ordered = time::timeout(ORDER_WAIT, rounds::in_order(&ctx, &BTreeSet::new(), now)).await;
+        let schools = ordered.unwrap_or_else(|_| ctx.schools.values().cloned().collect());
         info_span!("run", run.id = crate::run::id()).in_scope(|| {
-            self.rounds.begin(&ctx, &BTreeSet::<SchoolKey>::new(), Bell::new(self.outlets.pings.as_ref()));
+            self.rounds.begin(&ctx, schools, Bell::new(self.outlets.pings.as_ref()));
         });
         self.live.note(|pulse| {
             pulse.ticked_at = Some(now);

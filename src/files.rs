@@ -3,7 +3,10 @@
 //! A file exists once its `NAME.sha256` stands beside it (siecle.md, common rules). What the bytes mean is the codec's
 //! to say; which folder they belong in, the caller's.
 
+mod temporaries;
+
 use crate::crash::{Crash, Point};
+use crate::files::temporaries::Temporaries;
 use sha2::{Digest, Sha256};
 use std::{
     ffi::OsStr,
@@ -13,6 +16,7 @@ use std::{
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 use tempfile::TempPath;
 
@@ -80,6 +84,7 @@ impl FileFault {
 #[derive(Clone, Default)]
 pub struct Files {
     crash: Crash,
+    temporaries: Temporaries,
     keeping: Keeping,
 }
 
@@ -95,14 +100,14 @@ enum Keeping {
 
 impl Files {
     /// Files that pass the points of `crash`.
-    pub const fn new(crash: Crash) -> Self {
-        Self { crash, keeping: Keeping::ForGood }
+    pub fn new(crash: Crash) -> Self {
+        Self { crash, ..Self::default() }
     }
 
     /// Files of a play, in which programs die and the machine does not: none waits for the disk, and the work is done on
     /// the thread that asks for it, which has nothing else to do.
-    pub const fn for_a_play(crash: Crash) -> Self {
-        Self { crash, keeping: Keeping::ForAPlay }
+    pub fn for_a_play(crash: Crash) -> Self {
+        Self { crash, keeping: Keeping::ForAPlay, ..Self::default() }
     }
 
     /// Publishes `bytes` as `name` in the folder `dir`, its digest last. The same bytes again change nothing, and
@@ -113,13 +118,17 @@ impl Files {
     pub async fn publish(&self, dir: &Path, name: &str, bytes: &[u8]) -> Result<(), FileFault> {
         let keeping = self.keeping;
         let file = Publication { dir: dir.to_owned(), name: name.to_owned(), bytes: bytes.to_vec(), keeping };
-        let file = Arc::new(file);
-        self.blocking({
-            let file = Arc::clone(&file);
-            move || sweep(&file.dir, &file.name)
-        })
-        .await?;
-        if let Some(temporary) = self.write_unless_there(&file).await? {
+        let (file, temporaries) = (Arc::new(file), self.temporaries.clone());
+        let written = self
+            .blocking({
+                let file = Arc::clone(&file);
+                move || {
+                    temporaries.sweep(&file.dir, &file.name)?;
+                    write_unless_there(&file, &temporaries)
+                }
+            })
+            .await?;
+        if let Some(temporary) = written {
             self.crash.reach(Point::FileWritten).await;
             self.give_name(&file, temporary).await?;
             self.crash.reach(Point::FileRenamed).await;
@@ -127,7 +136,12 @@ impl Files {
         let line = digest_line(name, &Sha256::digest(bytes).into());
         let name = format!("{name}{DIGEST_ENDING}");
         let digest = Arc::new(Publication { dir: dir.to_owned(), name, bytes: line.into_bytes(), keeping });
-        if let Some(temporary) = self.write_unless_there(&digest).await? {
+        let temporaries = self.temporaries.clone();
+        let written = self.blocking({
+            let digest = Arc::clone(&digest);
+            move || write_unless_there(&digest, &temporaries)
+        });
+        if let Some(temporary) = written.await? {
             self.give_name(&digest, temporary).await?;
             self.crash.reach(Point::DigestPublished).await;
         }
@@ -243,6 +257,37 @@ impl Files {
         self.blocking(move || names(&dir)).await
     }
 
+    /// Which of these names stand in a folder.
+    ///
+    /// # Errors
+    /// `Io` when the folder cannot be asked, also when it is not there: an absent folder is not an empty one.
+    pub async fn stand<const N: usize>(&self, dir: &Path, names: [String; N]) -> Result<[bool; N], FileFault> {
+        let dir = dir.to_owned();
+        self.blocking(move || {
+            let folder = fs::metadata(&dir).map_err(fault("list", &dir))?;
+            if !folder.is_dir() {
+                return Err(fault("list", &dir)(ErrorKind::NotADirectory.into()));
+            }
+            let mut stand = [false; N];
+            for (stands, name) in stand.iter_mut().zip(names) {
+                let path = dir.join(name);
+                *stands = fs::exists(&path).map_err(fault("read", &path))?;
+            }
+            Ok(stand)
+        })
+        .await
+    }
+
+    /// When a folder last changed.
+    ///
+    /// # Errors
+    /// `Io` when the folder cannot be asked, also when it is not there.
+    pub async fn changed_at(&self, dir: &Path) -> Result<SystemTime, FileFault> {
+        let dir = dir.to_owned();
+        self.blocking(move || fs::metadata(&dir).and_then(|folder| folder.modified()).map_err(fault("list", &dir)))
+            .await
+    }
+
     /// Makes a folder and what is missing above it, for us alone (0700). One that is there is left as it is.
     ///
     /// # Errors
@@ -286,6 +331,11 @@ pub fn digest_line(name: &str, sha256: &[u8; 32]) -> String {
     line + "  " + name + "\n"
 }
 
+/// The name of a file's digest.
+pub fn digest_name(name: &str) -> String {
+    format!("{name}{DIGEST_ENDING}")
+}
+
 /// What is to stand under which name.
 struct Publication {
     dir: PathBuf,
@@ -294,23 +344,24 @@ struct Publication {
     keeping: Keeping,
 }
 
-impl Files {
-    /// Writes it under a temporary name, unless it has its own already.
-    async fn write_unless_there(&self, file: &Arc<Publication>) -> Result<Option<PathBuf>, FileFault> {
-        let file = Arc::clone(file);
-        self.blocking(move || {
-            let there = holds(&file.dir.join(&file.name), &file.bytes)?;
-            if there { Ok(None) } else { write_temporary(&file).map(Some) }
-        })
-        .await
+/// Writes it under a temporary name, unless it has its own already.
+fn write_unless_there(file: &Publication, temporaries: &Temporaries) -> Result<Option<PathBuf>, FileFault> {
+    if holds(&file.dir.join(&file.name), &file.bytes)? {
+        return Ok(None);
     }
+    let temporary = write_temporary(file)?;
+    temporaries.begun(&file.dir, &temporary);
+    Ok(Some(temporary))
+}
 
+impl Files {
     /// Gives what was written its name, for good.
     async fn give_name(&self, file: &Arc<Publication>, temporary: PathBuf) -> Result<(), FileFault> {
-        let file = Arc::clone(file);
+        let (file, temporaries) = (Arc::clone(file), self.temporaries.clone());
         self.blocking(move || {
             let target = file.dir.join(&file.name);
             let temporary = TempPath::try_from_path(&temporary).map_err(fault("name", &temporary))?;
+            temporaries.ended(&file.dir, &temporary);
             match temporary.persist_noclobber(&target) {
                 Ok(()) => sync_dir(&file.dir, file.keeping),
                 // Someone was faster; equal bytes are what we wanted.
@@ -414,20 +465,6 @@ fn write_temporary(file: &Publication) -> Result<PathBuf, FileFault> {
 
 fn temporary_prefix(name: &str) -> String {
     format!(".{name}.")
-}
-
-/// Removes what a crash left of this name, and of its digest. Other names are left alone: they may be another's, who
-/// is writing now, while one name has one publisher at a time (the lease).
-fn sweep(dir: &Path, name: &str) -> Result<(), FileFault> {
-    let prefix = temporary_prefix(name);
-    for entry in fs::read_dir(dir).map_err(fault("list", dir))? {
-        let entry = entry.map_err(fault("list", dir))?;
-        let left = entry.file_name();
-        if left.to_str().is_some_and(|left| left.starts_with(&prefix) && left.ends_with(TEMPORARY_ENDING)) {
-            remove(&entry.path())?;
-        }
-    }
-    Ok(())
 }
 
 fn remove(path: &Path) -> Result<bool, FileFault> {

@@ -3,6 +3,7 @@
 //! A run: lease → feed → enforce → settle in doubt → receipts → responses, carried on → feed → demands and receipts.
 //! Reading the feed and enforcing need no lease, so that a long night never delays a closing.
 
+pub mod abreast;
 pub mod anomalies;
 pub mod approve;
 pub mod bell;
@@ -33,6 +34,7 @@ pub mod rounds;
 pub mod status;
 pub mod step;
 pub mod told;
+pub mod turn;
 
 use crate::crash::Point;
 use crate::domain::{
@@ -64,8 +66,6 @@ pub fn id() -> String {
     format!("{:08x}", rand::random::<u32>())
 }
 
-/// A lease whose heartbeat is older than this is taken over: three heartbeats missed, and a minute of grace.
-pub const LEASE_STALE_S: i64 = 150;
 /// How often the guard's part is done beside a run that lasts.
 const GUARD_AGAIN: Duration = Duration::from_secs(60);
 
@@ -77,8 +77,8 @@ pub async fn tick(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> 
         return tick_seen(ctx, only, &Bell::default(), &mut |_, _| ()).await;
     }
     let mut summary = Summary::default();
-    for served in ctx.schools.values().filter(|served| only.is_empty() || only.contains(&served.school.key)) {
-        summary.schools.insert(served.school.key, school_tick(ctx, served, now).await);
+    for served in rounds::in_order(ctx, only, now).await {
+        summary.schools.insert(served.school.key, school_tick(ctx, &served, now).await);
     }
     summary
 }
@@ -92,7 +92,7 @@ pub async fn tick_seen(
     seen: &mut (dyn FnMut(usize, usize) + Send),
 ) -> Summary {
     let mut rounds = Rounds::new(rounds::turn);
-    rounds.begin(ctx, only, bell.clone());
+    rounds.begin(ctx, rounds::in_order(ctx, only, ctx.clock.now()).await, bell.clone());
     let all = rounds.in_hand().len();
     let mut summary = Summary::default();
     let mut again = Box::pin(ctx.clock.wait(GUARD_AGAIN));
@@ -106,7 +106,10 @@ pub async fn tick_seen(
                 continue;
             }
         };
-        let Some(Ended { school, done, .. }) = ended else { return summary };
+        let Some(Ended { school, done, .. }) = ended else {
+            summary.not_begun = rounds.not_begun();
+            return summary;
+        };
         summary.schools.entry(school).or_default().add(done);
         let left = rounds.in_hand().len();
         seen(all - left, all);
@@ -116,7 +119,9 @@ pub async fn tick_seen(
 /// One tick of one school; an error becomes a failure of its outcome, logged once here.
 pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
     let done = settled(ctx, served, try_tick(ctx, served, now)).await;
-    report::hand_over(ctx, served, now).await;
+    if !done.lost {
+        report::hand_over(ctx, served, now).await;
+    }
     done
 }
 
@@ -137,7 +142,7 @@ pub async fn guard_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done 
 pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<CampaignKey>, now: Timestamp) -> Done {
     let made = async {
         let due = night::due_by_hand(ctx, served, now).await?;
-        whole(ctx, served, due, Order { wish, only }, now).await
+        whole(ctx, served, Order { due, wish, only, far: None }, now).await
     };
     let done = settled(ctx, served, made).await;
     report::hand_over(ctx, served, now).await;
@@ -153,21 +158,29 @@ async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Resu
         done.anomalies = raised::raised_after(&mut ctx.store.read().await?, school, before).await?;
         Ok::<_, StepError>(done)
     };
-    made.await.unwrap_or_else(|fault| {
-        error!(name: "run.stopped", { school.uai = %served.school.key.uai }, "The run of {} stopped: {fault}", served.school.key.uai);
-        let mut done = Done { damaged: fault.is_damage(), ..Done::default() };
-        done.fail(Step::Feed, fault.to_string());
-        done
-    })
+    let fault = match made.await {
+        Ok(done) => return done,
+        Err(fault) => fault,
+    };
+    error!(name: "run.stopped", { school.uai = %served.school.key.uai }, "The run of {} stopped: {fault}", served.school.key.uai);
+    // A connection may break, and a server begin anew: only where it stays away is there no use in going on.
+    let lost = fault.is_lost() && ctx.store.read().await.is_err();
+    let mut done = Done { damaged: fault.is_damage(), lost, ..Done::default() };
+    done.fail(Step::Feed, fault.to_string());
+    done
 }
 
 /// What a whole run is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Order {
+struct Order {
+    /// The night that it counts as.
+    due: Option<Due>,
     /// Whether lots leave though nothing changed.
-    pub wish: Wish,
+    wish: Wish,
     /// Only this campaign's demands.
-    pub only: Option<CampaignKey>,
+    only: Option<CampaignKey>,
+    /// How the téléservice looked, where this tick has read the feed already.
+    far: Option<FarSide>,
 }
 
 async fn try_tick(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done, StepError> {
@@ -178,15 +191,19 @@ async fn try_tick(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done
         return Ok(done);
     }
     drop(tx);
-    let far = read_and_enforce(ctx, served, now, &mut done).await?;
+    let order = |due, far| Order { due, wish: Wish::Changed, only: None, far };
+    if due.is_some() {
+        leased(ctx, served, order(due, None), now, &mut done).await?;
+        return Ok(done);
+    }
+    let far = Box::pin(read_and_enforce(ctx, served, now, &mut done)).await?;
     // A closing that was read just now may ask for one more run at once.
-    let due = match due {
-        None if 0 < done.events => night::due(ctx, &mut ctx.store.read().await?, served, now).await?,
-        due => due,
+    let due = match done.events {
+        0 => None,
+        _ => night::due(ctx, &mut ctx.store.read().await?, served, now).await?,
     };
-    if let Some(due) = due {
-        let order = Order { wish: Wish::Changed, only: None };
-        leased(ctx, served, Some(due), order, far, now, &mut done).await?;
+    if due.is_some() {
+        leased(ctx, served, order(due, Some(far)), now, &mut done).await?;
     } else if something_waits(ctx, served.school.key).await? {
         done.add(between_nights(ctx, served, far, now).await?);
     }
@@ -284,7 +301,8 @@ async fn something_waits(ctx: &Context, school: SchoolKey) -> Result<bool, StepE
 
 async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<Done, StepError> {
     let mut done = Done::default();
-    let lease = match lease::take(&ctx.store, served.school.key, &ctx.holder, now, LEASE_STALE_S).await? {
+    let lease = match lease::take(&ctx.store, served.school.key, &ctx.holder, now, ctx.settings.lease_stale_s()).await?
+    {
         Ok(lease) => lease,
         // A night has the school: it does all this itself.
         Err(_) => return Ok(done),
@@ -297,46 +315,50 @@ async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Times
     Ok(done)
 }
 
-/// One whole run: reads the feed and enforces first, then what needs the lease.
-async fn whole(
-    ctx: &Context,
-    served: &Served,
-    due: Option<Due>,
-    order: Order,
-    now: Timestamp,
-) -> Result<Done, StepError> {
+/// One whole run.
+async fn whole(ctx: &Context, served: &Served, order: Order, now: Timestamp) -> Result<Done, StepError> {
     let mut done = Done::default();
-    let far = read_and_enforce(ctx, served, now, &mut done).await?;
-    leased(ctx, served, due, order, far, now, &mut done).await?;
+    leased(ctx, served, order, now, &mut done).await?;
     Ok(done)
 }
 
-/// The part of a run that needs the lease; the night's outcome is recorded with it.
+/// A run under the lease; the night's outcome is recorded with it. The lease comes first, so that two hosts do not read
+/// the same feed one after the other.
 async fn leased(
     ctx: &Context,
     served: &Served,
-    due: Option<Due>,
     order: Order,
-    far: FarSide,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
     let school = served.school.key;
-    let lease = match lease::take(&ctx.store, school, &ctx.holder, now, LEASE_STALE_S).await? {
+    let lease = match lease::take(&ctx.store, school, &ctx.holder, now, ctx.settings.lease_stale_s()).await? {
         Ok(lease) => Arc::new(lease),
         Err(held) => {
+            // Whoever has it may be frozen, or busy for long: that delays no closing (guard.md).
+            if order.far.is_none() {
+                Box::pin(read_and_enforce(ctx, served, now, done)).await?;
+            }
             done.busy = Some(held);
             return Ok(());
         }
     };
-    if let Some(due) = &due {
+    if let Some(due) = &order.due {
         night::begin(ctx, &lease, due, now).await?;
     }
     let beat = night::Heartbeat::start(ctx, &lease);
-    steps(ctx, served, &lease, order, far, now, done).await?;
-    let night = due.is_some();
-    night::end(ctx, &lease, due, done, now).await?;
-    if night {
+    // Boxed, like the steps: while its receipt is awaited, a school keeps no more memory than that takes.
+    let far = match order.far {
+        Some(far) => far,
+        None => Box::pin(read_and_enforce(ctx, served, now, done)).await?,
+    };
+    Box::pin(steps(ctx, served, &lease, order, far, now, done)).await?;
+    if !done.lots.is_empty() {
+        turn::end();
+        Box::pin(receipts::wait(ctx, served, &lease, now, done)).await?;
+    }
+    night::end(ctx, &lease, order.due, done, now).await?;
+    if order.due.is_some() {
         purge::expire_logged(ctx, school, now).await;
     }
     drop(beat);
@@ -348,7 +370,7 @@ async fn leased(
 
 /// Gives the school back.
 async fn release(ctx: &Context, lease: &Lease) -> Result<(), StepError> {
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(lease.school()).await?;
     lease::release(&mut tx, lease).await?;
     tx.commit(Point::LeaseReleased).await?;
     Ok(())

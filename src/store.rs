@@ -10,6 +10,7 @@ pub mod counts;
 pub mod db;
 pub mod demands;
 pub mod feed;
+mod group;
 pub mod holds;
 pub mod journal;
 pub mod lease;
@@ -22,6 +23,7 @@ pub mod pupils;
 pub mod purge;
 pub mod responses;
 pub mod roster;
+pub mod scratch;
 pub mod secrets;
 #[cfg(test)]
 pub(crate) mod test_support;
@@ -36,7 +38,7 @@ use crate::domain::school::SchoolKey;
 use crate::store::db::{Access, Engine};
 use crate::store::lease::Holding;
 use sqlx::migrate::MigrateError;
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 /// The machine failed. What the guard refuses and what is wrong in a row are values, not errors.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +88,9 @@ pub enum StoreError {
     /// All numbers of a school and year are used.
     #[error("{0} has used all its numbers of this year")]
     NumbersUsedUp(SchoolKey),
+    /// The commit that this writer shared with others.
+    #[error(transparent)]
+    Together(Arc<Self>),
     /// An operation that the engine does by its own tools.
     #[error("{0}")]
     Elsewhere(&'static str),
@@ -101,12 +106,32 @@ impl From<MigrateError> for StoreError {
 }
 
 impl StoreError {
+    /// Whether the database is out of reach, or its connection broke: what was begun is to be taken up once it is back.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Database(fault) => is_lost(fault),
+            Self::Together(fault) => fault.is_lost(),
+            Self::Damaged(_)
+            | Self::Migration(_)
+            | Self::Newer(_)
+            | Self::File { .. }
+            | Self::Url
+            | Self::Stopped
+            | Self::LeaseLost(_)
+            | Self::Conflict { .. }
+            | Self::FeedMoved(_)
+            | Self::NumbersUsedUp(_)
+            | Self::Elsewhere(_) => false,
+        }
+    }
+
     /// Whether the database itself is damaged: waiting does not mend it.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Damaged(_) => true,
             Self::Database(fault) => is_corrupt(fault),
             Self::Migration(MigrateError::Execute(fault)) => is_corrupt(fault),
+            Self::Together(fault) => fault.is_damage(),
             Self::Migration(_)
             | Self::Newer(_)
             | Self::File { .. }
@@ -118,6 +143,21 @@ impl StoreError {
             | Self::NumbersUsedUp(_)
             | Self::Elsewhere(_) => false,
         }
+    }
+}
+
+/// Whether a server is out of reach, or ended our connection: another server may answer in its place, or the same one later.
+fn is_lost(fault: &sqlx::Error) -> bool {
+    /// The classes of connection faults and of an operator's intervention, shutting the server down among them.
+    const CLASSES: [&str; 2] = ["08", "57P"];
+    match fault {
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolTimedOut => true,
+        sqlx::Error::Database(fault) => {
+            let of_server = fault.try_downcast_ref::<sqlx::postgres::PgDatabaseError>();
+            of_server.is_some_and(|fault| CLASSES.iter().any(|class| fault.code().starts_with(class)))
+        }
+        // What remains is about one statement, or about ourselves; sqlx may add to it.
+        _ => false,
     }
 }
 
@@ -151,7 +191,9 @@ fn in_plain_words(fault: &sqlx::Error) -> String {
         Some(sqlite::BUSY) => "another program holds it for longer than is waited for; try again once it is done",
         Some(sqlite::FULL | sqlite::IO) => "its disk is full or fails; `navette doctor` tells, and nothing is lost",
         Some(sqlite::READ_ONLY | sqlite::CANNOT_OPEN) => "this user may not write its file or its folder",
-        Some(_) | None => return fault.to_string(),
+        Some(_) => return fault.to_string(),
+        None if is_lost(fault) => "it does not answer, or ended the connection; what was begun is taken up later",
+        None => return fault.to_string(),
     };
     format!("{todo} ({fault})")
 }
@@ -182,6 +224,19 @@ impl Store {
         Tx::begin(&self.engine, Access::Write, self.crash.clone()).await
     }
 
+    /// Begins a transaction that writes what belongs to one school. On a server, those of other schools go on beside it.
+    ///
+    /// # Errors
+    /// When the database cannot be used.
+    pub async fn write_for(&self, school: SchoolKey) -> Result<Tx, StoreError> {
+        Tx::begin(&self.engine, Access::WriteSchool(school), self.crash.clone()).await
+    }
+
+    /// Begins a transaction that claims rows, by their locks alone.
+    pub(crate) async fn claim(&self) -> Result<Tx, StoreError> {
+        Tx::begin(&self.engine, Access::Claim, self.crash.clone()).await
+    }
+
     pub(crate) const fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -199,62 +254,66 @@ mod tests {
     use crate::guard::Import;
     use crate::plan::delivery::Outcome;
     use crate::store::test_support::{
-        arrives, demands as demanded, file, import, key, noon, permit, planned, read, response, response_head, school,
-        take,
+        arrives, demands as demanded, import, key, noon, permit, places, planned, read, response, response_head,
+        school, take,
     };
     use crate::store::{StoreError, campaigns, demands, feed, ledger, nights, orders, responses};
     use std::collections::BTreeSet;
 
     #[tokio::test(flavor = "multi_thread")]
     async fn a_step_may_move_between_threads() {
-        let (_folder, store) = file(Crash::off()).await;
-        read(&store, noon(), vec![arrives(100, "3 A"), demanded(100, 1, 1, Track::SecondeGt)]).await;
-        let step = tokio::spawn(async move {
-            let lease = take(&store).await;
-            let mut tx = store.write().await?;
-            feed::states(&mut tx, school(), &BTreeSet::from([PupilId(100)])).await?;
-            let cursor = feed::cursor(&mut tx, school()).await?;
-            feed::apply(&mut tx, school(), &[], &[], &cursor, noon()).await?;
-            let snapshot = demands::snapshot(&mut tx, key(), Zone::Europe__Paris).await?;
-            demands::known(&mut tx, key()).await?;
-            campaigns::journal(&mut tx, key()).await?;
-            nights::closings(&mut tx, school()).await?;
-            let (lot, sent) = planned(1, &[(100, 1)], snapshot.cut_seq);
-            ledger::intend(&mut tx, &lease, &lot, &sent, noon()).await?;
-            ledger::record(&mut tx, &lease, key(), 1, &Outcome::Delivered, noon()).await?;
-            orders::pending(&mut tx, school()).await?;
-            tx.commit(Point::LotRecorded).await?;
-            Ok::<usize, StoreError>(snapshot.pupils.len())
-        });
-        assert_eq!(step.await.unwrap().unwrap(), 1);
+        for place in places().await {
+            let store = place.open(Crash::off()).await;
+            read(&store, noon(), vec![arrives(100, "3 A"), demanded(100, 1, 1, Track::SecondeGt)]).await;
+            let step = tokio::spawn(async move {
+                let lease = take(&store).await;
+                let mut tx = store.write().await?;
+                feed::states(&mut tx, school(), &BTreeSet::from([PupilId(100)])).await?;
+                let cursor = feed::cursor(&mut tx, school()).await?;
+                feed::apply(&mut tx, school(), &[], &[], &cursor, noon()).await?;
+                let snapshot = demands::snapshot(&mut tx, key(), Zone::Europe__Paris).await?;
+                demands::known(&mut tx, key()).await?;
+                campaigns::journal(&mut tx, key()).await?;
+                nights::closings(&mut tx, school()).await?;
+                let (lot, sent) = planned(1, &[(100, 1)], snapshot.cut_seq);
+                ledger::intend(&mut tx, &lease, &lot, &sent, noon()).await?;
+                ledger::record(&mut tx, &lease, key(), 1, &Outcome::Delivered, noon()).await?;
+                orders::pending(&mut tx, school()).await?;
+                tx.commit(Point::LotRecorded).await?;
+                Ok::<usize, StoreError>(snapshot.pupils.len())
+            });
+            assert_eq!(step.await.unwrap().unwrap(), 1);
+        }
     }
 
     /// A commit that died at its point is durable; one that did not come so far left nothing.
     #[tokio::test]
     async fn between_two_commits_a_crash_leaves_all_or_nothing() {
-        let crash = Crash::counting();
-        let (_folder, store) = file(crash.clone()).await;
-        import(&store, 1, vec![response(100, noon(), true)], noon()).await;
-        for (reaches_commit, expected) in [(false, 1), (true, 2)] {
-            let permit = permit(&store, Import, noon()).await;
-            let checked = Checked { apply: vec![response(101, noon(), true)], ..Checked::default() };
-            let head = response_head(2, 1);
-            crash.arm(Point::ResponsesImported, 1);
-            let run = async {
-                let mut tx = store.write().await?;
-                responses::import(&mut tx, None, permit, &head, [2; 32], &checked, noon()).await?;
-                if reaches_commit {
-                    tx.commit(Point::ResponsesImported).await?;
+        for place in places().await {
+            let crash = Crash::counting();
+            let store = place.open(crash.clone()).await;
+            import(&store, 1, vec![response(100, noon(), true)], noon()).await;
+            for (reaches_commit, expected) in [(false, 1), (true, 2)] {
+                let permit = permit(&store, Import, noon()).await;
+                let checked = Checked { apply: vec![response(101, noon(), true)], ..Checked::default() };
+                let head = response_head(2, 1);
+                crash.arm(Point::ResponsesImported, 1);
+                let run = async {
+                    let mut tx = store.write().await?;
+                    responses::import(&mut tx, None, permit, &head, [2; 32], &checked, noon()).await?;
+                    if reaches_commit {
+                        tx.commit(Point::ResponsesImported).await?;
+                    }
+                    Ok::<(), StoreError>(())
+                };
+                tokio::select! {
+                    done = run => assert!(done.is_ok() && !reaches_commit),
+                    () = crash.died() => assert!(reaches_commit),
                 }
-                Ok::<(), StoreError>(())
-            };
-            tokio::select! {
-                done = run => assert!(done.is_ok() && !reaches_commit),
-                () = crash.died() => assert!(reaches_commit),
+                crash.disarm();
+                let mut tx = store.write().await.unwrap();
+                assert_eq!(responses::standing(&mut tx, key()).await.unwrap().len(), expected);
             }
-            crash.disarm();
-            let mut tx = store.write().await.unwrap();
-            assert_eq!(responses::standing(&mut tx, key()).await.unwrap().len(), expected);
         }
     }
 }

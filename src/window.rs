@@ -2,20 +2,21 @@
 //! gives the order by `run/orders.rs`.
 
 use crate::crash::Point;
-use crate::domain::{campaign::CampaignKey, order::Motive, time::Timestamp};
+use crate::domain::{campaign::CampaignKey, order::Motive, school::SchoolKey, time::Timestamp};
 use crate::guard::{
     self, CalendarChange, Close, Derogation, Facts, FarSide, LoadCalendar, Open, Refusal, RefusalCode, Reopen, Verdict,
     WindowAction, verdict::Why, window::How,
 };
 use crate::nights;
 use crate::run::{
-    self,
+    self, abreast,
     context::{Context, Served},
     enforce, facts, feed, orders,
     outcome::Done,
     step::StepError,
 };
 use crate::store::{Tx, campaigns, orders as ledger};
+use std::collections::BTreeMap;
 
 /// Orders of this file are a person's.
 const BY_HAND: bool = true;
@@ -60,7 +61,7 @@ pub async fn ask(
     if hand != Hand::Close {
         undo_drift(ctx, served, key, far, now).await?;
     }
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(key.school).await?;
     let (known, _) = facts::of(ctx, &mut tx, key, far).await?;
     let known = known.fetching_at(nights::next_slot(served.school.zone, ctx.settings.slot, now));
     let policy = ctx.settings.policy;
@@ -172,6 +173,35 @@ pub fn faults_of(known: &Facts, change: CalendarChange, now: Timestamp) -> Vec<R
     guard::calendar::faults(known, &calendar, now).into_iter().map(Refusal::new).collect()
 }
 
+/// What came of each campaign's calendar.
+pub type Loaded = BTreeMap<CampaignKey, Result<Answer, StepError>>;
+
+/// Loads or changes the calendars of many schools side by side, those of one school one after the other. Each campaign is
+/// loaded, or refused, alone.
+pub async fn load_all(
+    ctx: &Context,
+    changes: Vec<(CampaignKey, CalendarChange)>,
+    derogation: Option<Derogation>,
+    now: Timestamp,
+) -> Loaded {
+    let mut schools: BTreeMap<SchoolKey, Vec<(CampaignKey, CalendarChange)>> = BTreeMap::new();
+    for (key, change) in changes {
+        schools.entry(key.school).or_default().push((key, change));
+    }
+    let served = schools.into_iter().filter_map(|(key, changes)| Some((ctx.schools.get(&key)?.clone(), changes)));
+    let loaded = abreast::each(ctx.settings.schools_at_once, served, |(served, changes)| {
+        let (ctx, derogation) = (ctx.clone(), derogation.clone());
+        async move {
+            let mut loaded = Vec::new();
+            for (key, change) in changes {
+                loaded.push((key, load(&ctx, &served, key, change, derogation.clone(), now).await));
+            }
+            loaded
+        }
+    });
+    loaded.await.into_iter().flatten().collect()
+}
+
 /// Loads or changes the calendar of one campaign.
 ///
 /// # Errors
@@ -185,7 +215,7 @@ pub async fn load(
     now: Timestamp,
 ) -> Result<Answer, StepError> {
     let far = look(ctx, served, now).await?;
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(key.school).await?;
     let (known, _) = facts::of(ctx, &mut tx, key, far).await?;
     // Without a calendar in force, a change that gives no opening or closing changes nothing that exists.
     let Some(calendar) = change.onto(known.calendar()) else {

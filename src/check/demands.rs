@@ -7,6 +7,7 @@ use crate::domain::{
     demand::{CHOICES_MAX, Choice, Choices, Formation},
     event::{RawChoice, RawDemand},
     pupil::Pupil,
+    school::Level,
     track::{MefCode, Status, Track},
 };
 
@@ -33,16 +34,7 @@ pub(in crate::check) fn check(raw: &RawDemand, seq: u64, pupil: &Pupil, state: &
     if raw.version <= last {
         return Err(breach(Code::Evenement, &format!("dernière {last}")));
     }
-    let typed = cleaned(&raw.choices).map_err(|rank| breach(Code::Texte, &format!("rang {rank}")))?;
-    let ranked = typed.iter().map(|choice| choice.rank).eq(1..=i64::try_from(typed.len()).unwrap_or(i64::MAX));
-    if typed.is_empty() || CHOICES_MAX < typed.len() || !ranked || any_alike(&typed) {
-        return Err(breach(Code::Choix, ""));
-    }
-    let choices: Vec<Choice> = typed
-        .iter()
-        .map(|choice| choice_of(choice).ok_or_else(|| breach(Code::Voie, &format!("rang {}", choice.rank))))
-        .collect::<Result<_, _>>()?;
-    let choices = Choices::new(pupil.level, choices).map_err(|_| breach(Code::Voie, "palier"))?;
+    let choices = choices_of(&raw.choices, pupil.level).map_err(|Flaw(code, what)| breach(code, &what))?;
     if raw.level != pupil.level {
         return Err(breach(Code::Voie, "palier"));
     }
@@ -61,6 +53,26 @@ pub(in crate::check) fn check(raw: &RawDemand, seq: u64, pupil: &Pupil, state: &
         return Err(breach(Code::Verrouillee, ""));
     }
     Ok(choices)
+}
+
+/// What choices say against themselves: the rule's code, and where.
+pub struct Flaw(pub Code, pub String);
+
+/// The choices of a demand at a level, judged by what they say alone: R02, R03 and their texts.
+///
+/// # Errors
+/// The first rule that they break.
+pub fn choices_of(raw: &[RawChoice], level: Level) -> Result<Choices, Flaw> {
+    let typed = cleaned(raw).map_err(|rank| Flaw(Code::Texte, format!("rang {rank}")))?;
+    let ranked = typed.iter().map(|choice| choice.rank).eq(1..=i64::try_from(typed.len()).unwrap_or(i64::MAX));
+    if typed.is_empty() || CHOICES_MAX < typed.len() || !ranked || any_alike(&typed) {
+        return Err(Flaw(Code::Choix, String::new()));
+    }
+    let choices: Vec<Choice> = typed
+        .iter()
+        .map(|choice| choice_of(choice).ok_or_else(|| Flaw(Code::Voie, format!("rang {}", choice.rank))))
+        .collect::<Result<_, _>>()?;
+    Choices::new(level, choices).map_err(|fault| Flaw(fault.code(), "palier".to_owned()))
 }
 
 /// The choices by rank, their texts normalised and blank ones absent; else the rank of the first text that cannot be.

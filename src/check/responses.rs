@@ -7,10 +7,10 @@ use crate::domain::{
     campaign::{CampaignKey, Phase},
     demand::Choices,
     lot::Format,
-    pupil::{Ine, Private, PupilId},
+    pupil::{Division, Ine, Private, PupilId},
     response::{Opinion, OpinionValue, Proposal, RawResponse, RawVerdict, Response, Verdicts},
     school::Level,
-    time::Timestamp,
+    time::{Date, Timestamp},
     track::Track,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,7 +140,7 @@ fn one<'a>(rows: &[RawResponse], context: &FileContext<'a>) -> Result<Standing<'
     }
     let known = known.filter(|it| it.present).ok_or_else(|| Refused(Code::Inconnu, format!("rang {rank}")))?;
     let asked = first.demand_version.and_then(|version| known.demands.get(&version));
-    let verdicts = verdicts(rows, known.level, asked, context)?;
+    let verdicts = verdicts(rows, known.level, asked, context.key)?;
     let response = Response {
         pupil: first.pupil,
         demand_version: first.demand_version,
@@ -161,17 +161,66 @@ fn one<'a>(rows: &[RawResponse], context: &FileContext<'a>) -> Result<Standing<'
 
 /// The rank of the first row that says a second time, or otherwise, what another one says.
 fn doubled(rows: &[RawResponse], format: Format) -> Option<u32> {
-    let mut seen = BTreeSet::new();
-    let common = |row: &RawResponse| (row.ine.clone(), row.demand_version, row.entered_at, row.council);
-    let first = rows.first()?;
-    rows.iter().enumerate().find_map(|(at, row)| {
-        let one_row = match format {
-            Format::Xml => at == 0,
-            Format::Csv => common(row) == common(first) && row.division == first.division,
+    let mut said = Said::default();
+    rows.iter().find(|row| said.is_doubled_by(row, format)).map(|row| row.rank)
+}
+
+/// What the rows of one pupil said so far.
+#[derive(Default)]
+struct Said {
+    common: Option<Common>,
+    tracks: Vec<Track>,
+}
+
+/// What every row of a pupil repeats in a CSV.
+type Common = (Option<Ine>, Option<u32>, Timestamp, Date, Division);
+
+impl Said {
+    /// Takes a row in: whether it says a second time, or otherwise, what one before said.
+    fn is_doubled_by(&mut self, row: &RawResponse, format: Format) -> bool {
+        let common = (row.ine.clone(), row.demand_version, row.entered_at, row.council, row.division.clone());
+        let one_pupil = match (format, &self.common) {
+            (_, None) => true,
+            (Format::Xml, Some(_)) => false,
+            (Format::Csv, Some(first)) => *first == common,
         };
-        let once = row.verdicts.iter().all(|verdict| seen.insert(track_of(verdict).to_owned()));
-        (!one_row || !once).then_some(row.rank)
-    })
+        self.common.get_or_insert(common);
+        // Tracks that are not known are told by their own code.
+        let known = row.verdicts.iter().filter_map(|verdict| Track::of_code(track_of(verdict)));
+        let mut once = true;
+        for track in known {
+            once &= !self.tracks.contains(&track);
+            self.tracks.push(track);
+        }
+        !one_pupil || !once
+    }
+}
+
+/// What a response file tells against itself, row by row, before anything is known of its pupils: `DOUBLON`,
+/// `ETABLISSEMENT`, `VOIE`, `TEXTE` and `MOTIF`.
+pub struct Alone {
+    key: CampaignKey,
+    format: Format,
+    said: BTreeMap<PupilId, Said>,
+}
+
+impl Alone {
+    /// Nothing was said yet in a file of this campaign.
+    pub const fn new(key: CampaignKey, format: Format) -> Self {
+        Self { key, format, said: BTreeMap::new() }
+    }
+
+    /// The code for which the next row's pupil would be refused whoever it is, with rank and parameters.
+    pub fn judge(&mut self, row: &RawResponse) -> Option<(Code, String)> {
+        if row.other_school {
+            return Some((Code::Etablissement, format!("rang {}", row.rank)));
+        }
+        if self.said.entry(row.pupil).or_default().is_doubled_by(row, self.format) {
+            return Some((Code::Doublon, format!("rang {}", row.rank)));
+        }
+        let judged = verdicts(std::slice::from_ref(row), self.key.level, None, self.key);
+        judged.err().map(|Refused(code, detail)| (code, detail))
+    }
 }
 
 fn track_of(verdict: &RawVerdict) -> &str {
@@ -185,16 +234,16 @@ fn verdicts(
     rows: &[RawResponse],
     level: Level,
     asked: Option<&Choices>,
-    context: &FileContext<'_>,
+    key: CampaignKey,
 ) -> Result<Verdicts, Refused> {
     let voie = |rank: u32, code: &str| Refused(Code::Voie, format!("rang {rank}, voie {code}"));
     let mut opinions = Vec::new();
     let mut proposals = Vec::new();
     for (rank, verdict) in rows.iter().flat_map(|row| row.verdicts.iter().map(|verdict| (row.rank, verdict))) {
         let code = track_of(verdict);
-        let track = Track::of_code(code).filter(|track| track.level() == level && level == context.key.level);
+        let track = Track::of_code(code).filter(|track| track.level() == level && level == key.level);
         let track = track.ok_or_else(|| voie(rank, code))?;
-        match (verdict, context.key.phase) {
+        match (verdict, key.phase) {
             (RawVerdict::Opinion { value, reason, .. }, Phase::Provisional)
                 if asked.is_none_or(|choices| choices.ask_for(track)) =>
             {
@@ -214,7 +263,7 @@ fn verdicts(
     if opinions.is_empty() && proposals.is_empty() {
         return Err(voie(rows.first().map_or(0, |row| row.rank), "absente"));
     }
-    Ok(match context.key.phase {
+    Ok(match key.phase {
         Phase::Provisional => Verdicts::Opinions(opinions),
         Phase::Definitive => Verdicts::Proposals(proposals),
     })

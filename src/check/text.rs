@@ -17,7 +17,8 @@ pub fn normalise(text: &str) -> Result<String, ControlCharacter> {
     Ok(words.join(" "))
 }
 
-fn is_forbidden(c: char) -> bool {
+/// Whether no text may hold this character, once its white space is made one.
+pub fn is_forbidden(c: char) -> bool {
     c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}')
 }
 

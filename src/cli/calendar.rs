@@ -6,7 +6,7 @@ use crate::cli::{
     output::{print, print_json},
     status::both,
     window::Derogation,
-    wire::{self, Desk, has_database},
+    wire::{self, has_database},
 };
 
 use crate::codec::calendar::{CalendarFile, Instant, Planned, RowFault, read};
@@ -26,6 +26,7 @@ use crate::nights;
 use crate::run::context::Context;
 
 use crate::window::{self, Answer};
+use anyhow::Context as _;
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -98,7 +99,11 @@ const DEFAULT_CONFIG: &str = "/etc/navette/navette.toml";
 fn zone_of(options: Option<&Options>, school: SchoolKey) -> Option<Zone> {
     match options {
         None => Some(school.uai.zone()),
-        Some(options) => options.schools.iter().find(|it| it.key == school).map(|it| it.zone),
+        // The configuration keeps them sorted: a country has thousands, and a calendar asks for each row.
+        Some(options) => {
+            let at = options.schools.binary_search_by_key(&school, |it| it.key).ok()?;
+            options.schools.get(at).map(|it| it.zone)
+        }
     }
 }
 
@@ -341,15 +346,21 @@ async fn load(path: &Path, derogation: Derogation, global: &Global) -> anyhow::R
     let file = open(path, Some(&desk.options))?;
     let mut said: Vec<(Option<CampaignKey>, Said)> =
         said_of_rows(&file.faults).into_iter().map(|said| (None, said)).collect();
-    let mut loaded = Vec::new();
+    let mut whole = Vec::new();
     for planned in &file.campaigns {
-        let zone = desk.ctx.zone(planned.key.school);
-        let faults = said_of(planned, zone);
-        if !faults.is_empty() {
-            said.extend(faults.into_iter().map(|said| (Some(planned.key), said)));
-            continue;
+        let faults = said_of(planned, desk.ctx.zone(planned.key.school));
+        if faults.is_empty() {
+            whole.push(planned);
         }
-        match one(&desk, planned, &derogation).await? {
+        said.extend(faults.into_iter().map(|said| (Some(planned.key), said)));
+    }
+    let changes = whole.iter().map(|planned| (planned.key, change(planned))).collect();
+    let load = window::load_all(&desk.ctx, changes, derogation.asked(), desk.now());
+    let mut answers = desk.span.around(load).await;
+    let mut loaded = Vec::new();
+    for planned in whole {
+        let answer = answers.remove(&planned.key).with_context(|| format!("{} was not loaded", planned.key))?;
+        match word(planned, answer?, desk.ctx.zone(planned.key.school)) {
             Ok(word) => loaded.push((planned.key, word)),
             Err(refused) => said.push((Some(planned.key), refused)),
         }
@@ -373,17 +384,14 @@ async fn load(path: &Path, derogation: Derogation, global: &Global) -> anyhow::R
     Ok(Exit::first(said.iter().map(|(_, it)| it.exit)))
 }
 
-/// Loads one campaign; the word for what was done, or the refusal.
-async fn one(desk: &Desk, planned: &Planned, derogation: &Derogation) -> anyhow::Result<Result<&'static str, Said>> {
-    let served = desk.served(planned.key.school.uai, Some(planned.key.school.year))?;
-    let asked = derogation.asked();
-    let load = window::load(&desk.ctx, served, planned.key, change(planned), asked, desk.now());
-    Ok(match desk.span.around(load).await? {
+/// The word for what was done, or the refusal.
+fn word(planned: &Planned, answer: Answer, zone: Zone) -> Result<&'static str, Said> {
+    match answer {
         Answer::Done => Ok("loaded"),
         Answer::Already => Ok("unchanged"),
-        Answer::Refused(refusal) => Err(Said::refusal(row_of(planned, &refusal.why), &refusal, served.school.zone)),
+        Answer::Refused(refusal) => Err(Said::refusal(row_of(planned, &refusal.why), &refusal, zone)),
         Answer::Failed(why) => {
             Err(Said { row: planned.row, code: "FAILED", message: why, earliest: None, exit: Exit::TryAgain })
         }
-    })
+    }
 }

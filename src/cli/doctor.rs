@@ -10,7 +10,10 @@ use crate::clock::Clock;
 use crate::config::{self, Link, MailTransport, Options, secret::SecretFile};
 use crate::domain::time::Timestamp;
 use crate::files::Files;
-use crate::run::doctor::{Line, Part, State, certificate, database, far_sides, private_place};
+use crate::run::{
+    context::lease_stale_s,
+    doctor::{Line, Part, State, certificate, database, far_sides, private_place},
+};
 use crate::store::Store;
 use crate::transport::certificate::chain_ends_at;
 use secrecy::ExposeSecret;
@@ -59,7 +62,8 @@ async fn everything(options: &Options, global: &Global) -> Vec<Line> {
             if let Some(path) = sqlite_file(&url) {
                 lines.extend(private_place(Part::Database, path));
             }
-            lines.extend(database(Store::existing(&url, crash.clone()).await, now).await);
+            let stale_s = lease_stale_s(options.night.heartbeat);
+            lines.extend(database(Store::existing(&url, crash.clone()).await, stale_s, now).await);
         }
         Err(fault) => lines.push(Line::of(Part::Database, State::SetUp, fault.to_string(), SEE_THE_TABLE)),
     }

@@ -3,7 +3,11 @@
 //! (`systemd-id128 new`), and one that is gone leaves its id to nobody.
 
 /// Names and ids.
-pub const KINDS: [(&str, &str); 39] = [
+pub const KINDS: [(&str, &str); 41] = [
+    // The order of the schools is not known.
+    ("round.unordered", "8c9827e005e756647d38a2e60a65b47a"),
+    // The database is lost: what did not begin waits.
+    ("round.stopped", "f968a87e9fd241a0b1d10fa280dbd4a1"),
     // The daemon began.
     ("daemon.began", "6c1d5bfde4d04339b269e50238630f89"),
     // It was told to stop.

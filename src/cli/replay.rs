@@ -30,7 +30,7 @@ pub struct Args {
     /// Write the reports to this file, as a JSON list
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
-    /// Play on this database, in a schema of its own
+    /// Play beside this database, in a schema or file of its own that is removed afterwards
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
     /// Leave the exchanged files in this folder

@@ -116,7 +116,7 @@ fn finish(
     let exit = Exit::of_code(done.outcome().exit_code());
     let line = summary::line(school, &done);
     if global.json {
-        let mut document = summary::json(&Summary { schools: BTreeMap::from([(school, done)]) });
+        let mut document = summary::json(&Summary { schools: BTreeMap::from([(school, done)]), not_begun: 0 });
         if let Some(fields) = document.as_object_mut() {
             fields.insert("differences".to_owned(), differences.into());
         }

@@ -14,8 +14,8 @@ pub struct Args {
     pub name: Option<String>,
 }
 
-/// Lists the names of the schemas, or prints one as it is. With `--json` the list is one document; a schema stays
-/// what it is.
+/// Lists the names of the schemas, or prints one as it is. With `--json` the output is one JSON document: an XSD, which
+/// is none, is then a JSON string.
 ///
 /// # Errors
 /// When the name is unknown, or standard output cannot be written.
@@ -28,7 +28,11 @@ pub fn execute(args: &Args, global: &Global) -> anyhow::Result<Exit> {
             let found = SCHEMAS.iter().find(|(name, _)| name == wanted);
             let known = || Stop::usage(format!("no schema of that name; there are {}", names.join(", ")));
             let (_, schema) = found.ok_or_else(known)?;
-            print(schema)?;
+            if global.json && schema.starts_with('<') {
+                print_json(schema)?;
+            } else {
+                print(schema)?;
+            }
         }
     }
     Ok(Exit::Done)

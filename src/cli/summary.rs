@@ -8,10 +8,60 @@ use crate::store::lease::HeldBy;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// One line a school that did something.
+/// Lines of one screen: with more schools than that, those that need a look come first, and the others as counts.
+const SCREEN: usize = 20;
+/// What is looked at first.
+const URGENCY: [u8; 7] = [7, 1, 5, 6, 3, 4, 0];
+
+/// One line a school that did something; one screen however many they are.
 pub fn text(summary: &Summary) -> String {
-    let told = |(key, done): (&SchoolKey, &Done)| done.is_worth_saying().then(|| line(*key, done));
-    summary.schools.iter().filter_map(told).collect()
+    let told: Vec<(&SchoolKey, &Done)> = summary.schools.iter().filter(|(_, done)| done.is_worth_saying()).collect();
+    not_begun(summary.not_begun) + &schools(&told)
+}
+
+fn not_begun(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        _ => format!("the database was lost: {count} schools did not begin, and wait for the next run\n"),
+    }
+}
+
+fn schools(told: &[(&SchoolKey, &Done)]) -> String {
+    if told.len() <= SCREEN {
+        return told.iter().map(|(key, done)| line(**key, done)).collect();
+    }
+    let mut looked_at: Vec<_> = told.iter().filter(|(_, done)| done.outcome().exit_code() != 0).collect();
+    looked_at.sort_by_key(|(_, done)| URGENCY.iter().position(|code| *code == done.outcome().exit_code()));
+    let shown = looked_at.len().min(SCREEN - 3);
+    let mut text = totals(told);
+    text.extend(looked_at.iter().take(shown).map(|(key, done)| line(**key, done)));
+    if shown < looked_at.len() {
+        text += &format!("and {} more to look at: --json tells each\n", looked_at.len() - shown);
+    }
+    text
+}
+
+/// Two lines for many schools: how they ended, and what was done at all of them.
+fn totals(told: &[(&SchoolKey, &Done)]) -> String {
+    let mut outcomes: BTreeMap<&str, u32> = BTreeMap::new();
+    let (mut all, mut nights) = (Done::default(), 0);
+    for (_, done) in told {
+        *outcomes.entry(done.outcome().as_str()).or_default() += 1;
+        nights += u32::from(done.night.is_some());
+        all.add((*done).clone());
+    }
+    let outcomes: Vec<String> = outcomes.iter().map(|(word, count)| format!("{count} {word}")).collect();
+    let demands: u32 = all.lots.iter().map(|lot| lot.demands).sum();
+    let without: u32 = all.lots.iter().map(|lot| lot.without_entry).sum();
+    let lots = u32::try_from(all.lots.len()).unwrap_or(u32::MAX);
+    let mut parts = vec![counted(nights, "night")];
+    parts.extend(counts(&all));
+    parts.extend(
+        (0 < lots)
+            .then(|| format!("{}: {}, {without} without entry", counted(lots, "lot"), counted(demands, "demand"))),
+    );
+    parts.extend(codes(&all).into_iter().map(|(code, count)| format!("{count} {code}")));
+    format!("{} schools: {}\n{}\n", told.len(), outcomes.join(", "), parts.join("; "))
 }
 
 /// The line of one school.
@@ -20,6 +70,20 @@ pub fn line(key: SchoolKey, done: &Done) -> String {
     if let Some((date, caught_up)) = done.night {
         parts.push(format!("night {date}{}", if caught_up { " (caught up)" } else { "" }));
     }
+    parts.extend(counts(done));
+    parts.extend(done.lots.iter().map(|lot| {
+        let phase = lot.key.phase.code();
+        format!("lot {} {phase}: {}, {} without entry", lot.number, counted(lot.demands, "demand"), lot.without_entry)
+    }));
+    parts.extend(codes(done).into_iter().map(|(code, count)| format!("{count} {code}")));
+    parts.extend(done.refused_files.iter().map(|(number, why)| format!("response file {number} refused: {why}")));
+    parts.extend(done.busy.as_ref().map(busy));
+    parts.extend(done.failures.iter().map(|failure| format!("{}: {}", failure.step.name(), failure.why)));
+    let did = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join("; ") };
+    format!("{key}: {}: {did}\n", done.outcome().as_str())
+}
+
+fn counts(done: &Done) -> Vec<String> {
     let counts = [
         (done.events, "event"),
         (done.orders, "order"),
@@ -31,17 +95,7 @@ pub fn line(key: SchoolKey, done: &Done) -> String {
         (done.in_doubt, "lot in doubt"),
         (done.rejected, "lot rejected"),
     ];
-    parts.extend(counts.iter().filter(|(count, _)| 0 < *count).map(|(count, noun)| counted(*count, noun)));
-    parts.extend(done.lots.iter().map(|lot| {
-        let phase = lot.key.phase.code();
-        format!("lot {} {phase}: {}, {} without entry", lot.number, counted(lot.demands, "demand"), lot.without_entry)
-    }));
-    parts.extend(codes(done).into_iter().map(|(code, count)| format!("{count} {code}")));
-    parts.extend(done.refused_files.iter().map(|(number, why)| format!("response file {number} refused: {why}")));
-    parts.extend(done.busy.as_ref().map(busy));
-    parts.extend(done.failures.iter().map(|failure| format!("{}: {}", failure.step.name(), failure.why)));
-    let did = if parts.is_empty() { "nothing to do".to_owned() } else { parts.join("; ") };
-    format!("{key}: {}: {did}\n", done.outcome().as_str())
+    counts.iter().filter(|(count, _)| 0 < *count).map(|(count, noun)| counted(*count, noun)).collect()
 }
 
 fn counted(count: u32, noun: &str) -> String {
@@ -71,7 +125,7 @@ fn codes(done: &Done) -> BTreeMap<&'static str, u32> {
 /// The whole summary, as JSON.
 pub fn json(summary: &Summary) -> Value {
     let schools: Vec<Value> = summary.schools.iter().map(|(key, done)| school(*key, done)).collect();
-    json!({ "exit": summary.exit_code(), "schools": schools })
+    json!({ "exit": summary.exit_code(), "not_begun": summary.not_begun, "schools": schools })
 }
 
 fn school(key: SchoolKey, done: &Done) -> Value {
@@ -136,6 +190,24 @@ mod tests {
     use crate::run::outcome::SentLot;
 
     #[test]
+    fn a_country_is_one_screen_with_the_worst_first() {
+        let mut schools = BTreeMap::new();
+        for number in 1..=100_u32 {
+            let key = SchoolKey { uai: Uai::of_number(number).unwrap(), year: SchoolYear::new(2019).unwrap() };
+            let in_doubt = u32::from(number == 90);
+            let held = u32::from(number % 3 == 0);
+            schools.insert(key, Done { events: 2, held, in_doubt, ..Done::default() });
+        }
+        let text = text(&Summary { schools, not_begun: 0 });
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), SCREEN);
+        assert_eq!(lines[0], "100 schools: 32 HELD, 1 LOT_IN_DOUBT, 67 ok");
+        assert_eq!(lines[1], "0 nights; 200 events; 33 plans held; 1 lot in doubt");
+        assert!(lines[2].contains("LOT_IN_DOUBT"), "{text}");
+        assert_eq!(lines[19], "and 16 more to look at: --json tells each");
+    }
+
+    #[test]
     fn a_school_that_did_nothing_has_no_line_and_another_one_says_all() {
         let school = |uai: &str| SchoolKey { uai: Uai::parse(uai).unwrap(), year: SchoolYear::new(2019).unwrap() };
         let own = school("0380001V");
@@ -144,7 +216,8 @@ mod tests {
         let at = Timestamp::from_epoch_ms(0);
         let busy = Some(HeldBy { host: "nuit".to_owned(), process: 7, since: at, heartbeat_at: at });
         let done = Done { events: 3, orders: 1, in_doubt: 2, lots, busy, ..Done::default() };
-        let summary = Summary { schools: BTreeMap::from([(own, done), (school("0750654D"), Done::default())]) };
+        let schools = BTreeMap::from([(own, done), (school("0750654D"), Done::default())]);
+        let summary = Summary { schools, not_begun: 0 };
         assert_eq!(
             text(&summary),
             "0380001V-2019: LOT_IN_DOUBT: 3 events; 1 order; 2 lots in doubt; lot 12 DEFINITIVE: 1 demand, 24 without \

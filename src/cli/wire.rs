@@ -288,6 +288,7 @@ fn settings(options: &Options) -> anyhow::Result<Settings> {
         encoding: options.siecle.encoding,
         slot: options.night.slot,
         receipt_wait: options.night.receipt_wait,
+        heartbeat: options.night.heartbeat,
         schools_at_once: options.night.schools_at_once,
         thresholds: Thresholds {
             vanish_percent: options.thresholds.vanish_percent,
@@ -341,14 +342,18 @@ pub fn schools(
             entry.insert(Arc::new(match &options.teleservice {
                 Link::Http(link) => Teleservice::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("teleservice: {fault}")))?,
-                Link::Directory(path) => Teleservice::directory(folder(path.for_school(key.uai)), files.clone()),
+                Link::Directory(path) => {
+                    Teleservice::directory(folder(path.for_school(key.uai)), files.clone()).believed_by(clock.clone())
+                }
             }));
         }
         if let Entry::Vacant(entry) = siecles.entry(place(&options.siecle.link, key.uai)) {
             entry.insert(Arc::new(match &options.siecle.link {
                 Link::Http(link) => Siecle::http(http(link, key.uai)?, clock.clone(), crash.clone())
                     .map_err(|fault| Stop::usage(format!("siecle: {fault}")))?,
-                Link::Directory(path) => Siecle::directory(folder(path.for_school(key.uai)), files.clone()),
+                Link::Directory(path) => {
+                    Siecle::directory(folder(path.for_school(key.uai)), files.clone()).believed_by(clock.clone())
+                }
             }));
         }
     }

@@ -2,7 +2,7 @@
 //! Reading never holds more than one chunk.
 
 use crate::codec::Fault;
-use crate::domain::lot::Encoding;
+use crate::domain::{anomaly::Code, lot::Encoding};
 use encoding_rs::{Decoder, DecoderResult, ISO_8859_15, UTF_8, WINDOWS_1252};
 use std::io::{self, BufRead, Read};
 
@@ -82,11 +82,34 @@ pub const fn latin9_byte(char: char) -> Option<u8> {
     }
 }
 
+/// Which control characters, beside tab and line ends, are handed on: whoever reads the texts judges those row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Controls {
+    /// None.
+    Refused,
+    /// Those that XML 1.0 has: U+007F to U+009F.
+    OfXml,
+    /// All but NUL, which no text has.
+    OfCsv,
+}
+
+impl Controls {
+    /// Whether a character that is forbidden in texts stands at the front, and the file may not even hold it.
+    const fn refuse(self, at: &[u8]) -> bool {
+        match self {
+            Self::Refused => is_forbidden(at),
+            Self::OfXml => is_forbidden(at) && !matches!(at, [0x7F, ..] | [0xC2, 0x80..=0x9F, ..]),
+            Self::OfCsv => matches!(at, [0, ..]),
+        }
+    }
+}
+
 /// A file that becomes UTF-8 chunk by chunk. It refuses bytes that its encoding does not know, control characters, and
 /// too many bytes; its fault is kept for whoever reads through it, since `BufRead` can only say that something failed.
 pub struct Source<R> {
     input: io::Chain<io::Cursor<Vec<u8>>, R>,
     decoder: Decoder,
+    controls: Controls,
     /// Decodes what only Windows puts between 80 and 9F, in a file that was edited there.
     edited: Option<Decoder>,
     chunk: Vec<u8>,
@@ -110,7 +133,7 @@ impl<R: BufRead> Source<R> {
         let (charset, taken) = sniff(&head)?;
         let line = 1 + lines(head.get(..taken).unwrap_or_default());
         let rest = head.split_off(taken);
-        Ok(Self::new(rest, input, charset, line, FILE_BYTES_MAX))
+        Ok(Self::new(rest, input, charset, line, Controls::OfXml))
     }
 
     /// Opens an export of SIECLE, as `of_xml`. One that says ISO-8859-15 may have been edited on Windows: the bytes that
@@ -122,32 +145,45 @@ impl<R: BufRead> Source<R> {
     pub fn of_export(input: R) -> Result<Self, Fault> {
         let source = Self::of_xml(input)?;
         let edited = (source.decoder.encoding() == ISO_8859_15).then(|| Charset::Windows1252.decoder());
-        Ok(Self { edited, ..source })
+        Ok(Self { edited, controls: Controls::Refused, ..source })
     }
 
     /// Opens a CSV: a byte order mark says UTF-8, else it is in `charset`. The mark is taken.
     ///
     /// # Errors
     /// `ENCODAGE` for UTF-16.
-    pub fn of_csv(mut input: R, charset: Charset) -> Result<Self, Fault> {
+    pub fn of_csv(input: R, charset: Charset) -> Result<Self, Fault> {
+        Self::of_table(input, charset, Controls::Refused)
+    }
+
+    /// Opens a CSV of the exchange, as `of_csv`; a control character in it is its row's affair (anomaly `TEXTE`).
+    ///
+    /// # Errors
+    /// As `of_csv`.
+    pub fn of_rows(input: R, charset: Charset) -> Result<Self, Fault> {
+        Self::of_table(input, charset, Controls::OfCsv)
+    }
+
+    fn of_table(mut input: R, charset: Charset, controls: Controls) -> Result<Self, Fault> {
         let mut head = Vec::new();
         input.by_ref().take(UTF8_MARK.len() as u64).read_to_end(&mut head).map_err(unreadable)?;
         not_utf16(&head)?;
         let marked = head == UTF8_MARK;
         let (head, charset) = if marked { (Vec::new(), Charset::Utf8) } else { (head, charset) };
-        Ok(Self::new(head, input, charset, 1, FILE_BYTES_MAX))
+        Ok(Self::new(head, input, charset, 1, controls))
     }
 
-    fn new(head: Vec<u8>, input: R, charset: Charset, line: u64, limit_bytes: u64) -> Self {
+    fn new(head: Vec<u8>, input: R, charset: Charset, line: u64, controls: Controls) -> Self {
         Self {
             input: io::Cursor::new(head).chain(input),
             decoder: charset.decoder(),
+            controls,
             edited: None,
             chunk: vec![0; CHUNK_BYTES],
             at: 0,
             filled: 0,
             // One more: a file of exactly the limit is read.
-            left_bytes: limit_bytes + 1,
+            left_bytes: FILE_BYTES_MAX + 1,
             piece_bytes: 0,
             line,
             ended: false,
@@ -199,11 +235,11 @@ impl<R: BufRead> Source<R> {
             if self.left_bytes == 0 {
                 self.fail(written, "TAILLE", TOO_LARGE);
             }
-            if let Some(bad) = forbidden(self.chunk.get(..written).unwrap_or_default()) {
+            if let Some(bad) = forbidden(self.chunk.get(..written).unwrap_or_default(), self.controls) {
                 self.filled = bad;
                 self.fail(
                     bad,
-                    "CARACTERE",
+                    CONTROL,
                     "a control character: no XML or text field may hold one; correct the entry and export it again",
                 );
             }
@@ -295,6 +331,9 @@ impl<R: BufRead> BufRead for Source<R> {
     }
 }
 
+/// The code of a control character (siecle.md, common rules).
+pub const CONTROL: &str = Code::Texte.as_str();
+
 /// What is said of a text node, tag or comment that is too long.
 pub const TOO_LONG: &str =
     "a text, tag or comment is longer than 64 KiB: no file of the exchange has one; ask for the file again";
@@ -314,8 +353,8 @@ fn lines(bytes: &[u8]) -> u64 {
     bytes.iter().map(|byte| u64::from(*byte == b'\n')).sum()
 }
 
-/// Where a character stands that no file may hold: control characters but tab and line ends, U+FFFE and U+FFFF.
-fn forbidden(text: &[u8]) -> Option<usize> {
+/// Where a character stands that the file may not hold.
+fn forbidden(text: &[u8], controls: Controls) -> Option<usize> {
     const BLOCK_BYTES: usize = 64;
     let suspect =
         |byte: u8| (byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r')) | matches!(byte, 0x7F | 0xC2 | 0xEF);
@@ -323,7 +362,7 @@ fn forbidden(text: &[u8]) -> Option<usize> {
         // Without an early end this loop is vectorised: nearly all blocks hold nothing suspect.
         if block.iter().fold(false, |found, byte| found | suspect(*byte)) {
             let start = nth * BLOCK_BYTES;
-            let stands = |at: &usize| is_forbidden(text.get(*at..).unwrap_or_default());
+            let stands = |at: &usize| controls.refuse(text.get(*at..).unwrap_or_default());
             if let Some(at) = (start..start + block.len()).find(stands) {
                 return Some(at);
             }
@@ -332,6 +371,7 @@ fn forbidden(text: &[u8]) -> Option<usize> {
     None
 }
 
+/// Control characters but tab and line ends, U+FFFE and U+FFFF.
 const fn is_forbidden(at: &[u8]) -> bool {
     match at {
         [b'\t' | b'\n' | b'\r', ..] => false,

@@ -1,5 +1,6 @@
 //! What surrounds a document: its name, digest and `.sha256` line, and whether name and content, or two values, agree.
 
+use crate::check::text::is_forbidden;
 use crate::codec::Fault;
 use crate::domain::{
     campaign::CampaignKey,
@@ -123,6 +124,14 @@ pub fn one_spaced(text: &str) -> Cow<'_, str> {
         spaced.push_str(word);
     }
     Cow::Owned(spaced)
+}
+
+/// What is said of a text with a control character.
+pub const A_CONTROL: &str = "a control character";
+
+/// Whether a text in single spaces holds a character that no text may hold (anomaly `TEXTE`).
+pub fn has_control(text: &str) -> bool {
+    text.contains(is_forbidden)
 }
 
 fn spaced(text: &Private<String>) -> Private<String> {

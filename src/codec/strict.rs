@@ -60,7 +60,7 @@ impl<R: BufRead> StrictReader<R> {
     /// Opens a document and stands on its root.
     ///
     /// # Errors
-    /// `XML`, `ENCODAGE`, `CARACTERE` or `TAILLE` when there is no root to stand on.
+    /// `XML`, `ENCODAGE`, `TEXTE` or `TAILLE` when there is no root to stand on.
     pub fn open(input: R) -> Result<Self, Fault> {
         Self::over(Source::of_xml(input)?)
     }

@@ -7,7 +7,12 @@ pub mod responses;
 pub mod roster;
 pub mod write;
 
-use crate::codec::{Fault, Report, envelope::one_spaced, strict::StrictReader};
+use crate::codec::{
+    Fault, Report,
+    encoding::CONTROL,
+    envelope::{A_CONTROL, has_control, one_spaced},
+    strict::StrictReader,
+};
 use crate::domain::{
     campaign::{CampaignKey, Phase},
     lot::{LotCounts, NUMBER_MAX},
@@ -196,9 +201,19 @@ fn spaced(text: &str) -> Private<String> {
     Private::new(one_spaced(text).into_owned())
 }
 
-fn filled(text: &str) -> Result<String, Wrong> {
+/// A text field without control characters.
+fn text_field(text: &str) -> Result<Private<String>, Wrong> {
+    clean(text).map(Private::new)
+}
+
+fn clean(text: &str) -> Result<String, Wrong> {
     let text = one_spaced(text);
-    if text.is_empty() { Err(Wrong("TEXTE", "a text is missing".to_owned())) } else { Ok(text.into_owned()) }
+    if has_control(&text) { Err(Wrong(CONTROL, A_CONTROL.to_owned())) } else { Ok(text.into_owned()) }
+}
+
+fn filled(text: &str) -> Result<String, Wrong> {
+    let text = clean(text)?;
+    if text.is_empty() { Err(Wrong("TEXTE", "a text is missing".to_owned())) } else { Ok(text) }
 }
 
 /// `O` or `N`.

@@ -38,6 +38,7 @@ pub const KEYS: &[Key] = &[
     text("night", "slot", "03:15"),
     number("night", "schools_at_once", 8),
     text("night", "receipt_wait", "60s"),
+    text("night", "heartbeat", "30s"),
     switch("guard", "enforce", Preset::Switch(true)),
     switch("guard", "overrides", Preset::Switch(false)),
     number("thresholds", "vanish_percent", 20),

@@ -7,7 +7,8 @@ use crate::config::{
     schools,
     secret::SecretFile,
     values::{
-        PathTemplate, UrlTemplate, parse_database, parse_duration, parse_listen, parse_mail, parse_slot, parse_url,
+        PathTemplate, UrlTemplate, parse_database, parse_duration, parse_heartbeat, parse_listen, parse_mail,
+        parse_slot, parse_url,
     },
 };
 use crate::domain::lot::{Encoding, Format};
@@ -71,7 +72,9 @@ fn night(reader: &Reader<'_>) -> Option<NightOptions> {
     let schools_at_once = section.number("schools_at_once", AT_ONCE);
     let wait = section.text("receipt_wait");
     let wait = wait.and_then(|spot| reader.read(&spot, |text| parse_duration(text, RECEIPT_WAIT_MAX)));
-    Some(NightOptions { slot: slot?, schools_at_once: schools_at_once?, receipt_wait: wait? })
+    let beat = section.text("heartbeat");
+    let beat = beat.and_then(|spot| reader.read(&spot, parse_heartbeat));
+    Some(NightOptions { slot: slot?, schools_at_once: schools_at_once?, receipt_wait: wait?, heartbeat: beat? })
 }
 
 fn guard(reader: &Reader<'_>) -> Option<GuardOptions> {

@@ -172,6 +172,16 @@ pub fn parse_mail(text: &str) -> Result<String, ValueFault> {
     }
 }
 
+/// Reads how often a run shows that it lives: from one second to a minute.
+///
+/// # Errors
+/// For what is no duration, and for one that is too short or too long.
+pub fn parse_heartbeat(text: &str) -> Result<Duration, ValueFault> {
+    const MAX: Duration = Duration::from_secs(60);
+    let beat = parse_duration(text, MAX)?;
+    if beat.is_zero() { Err(ValueFault("must be at least 1s")) } else { Ok(beat) }
+}
+
 /// Reads the database's URL: `sqlite:` with a path, relative to `folder`, or `postgres://` without a password.
 ///
 /// # Errors
@@ -226,6 +236,15 @@ mod tests {
     #[case("5é", None)]
     fn a_duration(#[case] text: &str, #[case] seconds: Option<u64>) {
         assert_eq!(parse_duration(text, HOUR).ok(), seconds.map(Duration::from_secs));
+    }
+
+    #[rstest]
+    #[case("1s", true)]
+    #[case("60s", true)]
+    #[case("0s", false)]
+    #[case("61s", false)]
+    fn a_heartbeat(#[case] text: &str, #[case] taken: bool) {
+        assert_eq!(parse_heartbeat(text).is_ok(), taken);
     }
 
     #[rstest]

@@ -1,6 +1,7 @@
 //! Demands: what one representative validated for one pupil in one phase, as numbered, immutable versions.
 
 use crate::domain::{
+    anomaly::Code,
     campaign::Phase,
     pupil::{PupilId, RepresentativeId},
     school::Level,
@@ -48,6 +49,16 @@ pub enum ChoicesFault {
     /// Formation and status missing or unexpected (R03).
     #[error("formation and status are there exactly when the track needs them")]
     Formation,
+}
+
+impl ChoicesFault {
+    /// The code of the rule that is broken: `CHOIX` for R02, `VOIE` for R03.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Count | Self::Alike => Code::Choix,
+            Self::Level | Self::Formation => Code::Voie,
+        }
+    }
 }
 
 impl Choice {

@@ -65,6 +65,15 @@ pub struct LastLot {
     pub content: [u8; 32],
     /// Digest of its acknowledgements alone.
     pub acknowledgements: [u8; 32],
+    /// Whether it was cut where the feed stands now, and carried everybody: then the next one would say the same.
+    pub is_current: bool,
+}
+
+/// Whether a snapshot must be compared with the last lot. It need not where the feed stands where that lot was cut, and
+/// nothing but a change would make another one due: most nights of most schools.
+pub fn needs_snapshot(phase: Phase, ledger: &Ledger) -> bool {
+    let Some(last) = ledger.last.filter(|last| last.is_current) else { return true };
+    ledger.in_doubt.is_some() || is_due(phase, ledger, last.content, last.acknowledgements)
 }
 
 /// What to do about the demands of a campaign.
@@ -257,7 +266,9 @@ fn count(length: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{DemandPlan, Difference, LastLot, Ledger, PlanFault, Planned, Snapshot, plan, unencodable};
+    use super::{
+        DemandPlan, Difference, LastLot, Ledger, PlanFault, Planned, Snapshot, needs_snapshot, plan, unencodable,
+    };
     use crate::domain::{
         anomaly::{Anomaly, Code, Subject},
         campaign::{CampaignKey, Phase},
@@ -362,7 +373,12 @@ mod tests {
     /// What the ledger remembers of the lot that this snapshot gives.
     fn remembered(snapshot: Snapshot) -> Option<LastLot> {
         let planned = lot_of(snapshot, &Ledger { force: true, ..open() });
-        Some(LastLot { number: 11, content: planned.content, acknowledgements: planned.acknowledgements })
+        Some(LastLot {
+            number: 11,
+            content: planned.content,
+            acknowledgements: planned.acknowledgements,
+            is_current: false,
+        })
     }
 
     fn name(plan: &DemandPlan) -> &'static str {
@@ -396,6 +412,24 @@ mod tests {
     #[case(Ledger { closed_seq: Some(30), ended: true, force: true, ..open() }, "lot")]
     fn when_a_definitive_lot_leaves(#[case] ledger: Ledger, #[case] expected: &str) {
         assert_eq!(name(&planned(nobody(Definitive), &ledger)), expected);
+    }
+
+    /// Where the last lot was cut from this very snapshot, one is needed just when a lot would leave, or one is in doubt.
+    #[rstest]
+    #[case(open(), false)]
+    #[case(Ledger { closed_seq: Some(30), cut_since_closing: true, ..open() }, false)]
+    #[case(Ledger { closed_seq: Some(30), ended: true, ..open() }, false)]
+    #[case(Ledger { closed_seq: Some(30), ..open() }, true)]
+    #[case(Ledger { force: true, ..open() }, true)]
+    #[case(Ledger { in_doubt: Some(11), ..open() }, true)]
+    fn a_snapshot_is_needed_where_it_tells_more_than_the_ledger(#[case] ledger: Ledger, #[case] needed: bool) {
+        let last = remembered(nobody(Definitive));
+        let current = last.map(|last| LastLot { is_current: true, ..last });
+        assert_eq!(needs_snapshot(Definitive, &Ledger { last: current, ..ledger.clone() }), needed);
+        assert_eq!(name(&planned(nobody(Definitive), &Ledger { last, ..ledger.clone() })) != "nothing", needed);
+        // Elsewhere in the feed, and before the first lot, only a snapshot tells.
+        assert!(needs_snapshot(Definitive, &Ledger { last, ..ledger.clone() }));
+        assert!(needs_snapshot(Definitive, &Ledger { last: None, ..ledger }));
     }
 
     #[rstest]

@@ -24,7 +24,7 @@ use crate::sandbox::{
     teleservice::Teleservice as TeleserviceStandIn,
     world,
 };
-use crate::store::{Store, lease::Holder};
+use crate::store::{Store, lease::Holder, scratch};
 use crate::transport::{directory::DirectoryOptions, http::HttpOptions, siecle::Siecle, teleservice::Teleservice};
 use std::{
     collections::BTreeMap,
@@ -37,6 +37,9 @@ use tokio::sync::Mutex;
 
 /// How long a run waits for a receipt; it takes no simulated time.
 const RECEIPT_WAIT: Duration = Duration::from_secs(60);
+
+/// How often a run shows that it lives; inside a run no simulated time passes.
+const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// Why a scenario could not be set up or played on.
 #[derive(Debug, thiserror::Error)]
@@ -65,7 +68,7 @@ pub enum Database {
     Default,
     /// SQLite in a fresh file.
     File,
-    /// A place of its own at this URL, emptied before each scenario.
+    /// Beside what a URL names, in a place of its own that is gone afterwards: nothing there is touched.
     Url(String),
 }
 
@@ -86,6 +89,8 @@ pub struct Stage {
     /// Schools by key, as the scenario describes them.
     pub schools: BTreeMap<SchoolKey, SchoolSpec>,
     database_url: String,
+    /// Whether the database goes with the stage.
+    is_beside: bool,
     folder: Arc<tempfile::TempDir>,
     served: Vec<http::Served>,
     folders: Option<Arc<Folders>>,
@@ -140,7 +145,7 @@ impl Stage {
             Way::Directory => Arc::new(folder_sides(folder.path(), &files)),
         };
         let database_url = match database {
-            Database::Url(url) => Store::apart(url).await?,
+            Database::Url(url) => scratch::beside(url).await?,
             Database::Default if !killed && !may_crash(scenario) => "sqlite::memory:".to_owned(),
             Database::Default | Database::File => {
                 format!("sqlite:{}", folder.path().join("navette").join("navette.db").display())
@@ -159,7 +164,21 @@ impl Stage {
             mail: None,
             references: None,
         };
-        Ok(Self { clock, teleservice, siecle, names, crash, ctx, schools, database_url, folder, served, folders })
+        let is_beside = matches!(database, Database::Url(_));
+        Ok(Self {
+            clock,
+            teleservice,
+            siecle,
+            names,
+            crash,
+            ctx,
+            schools,
+            database_url,
+            is_beside,
+            folder,
+            served,
+            folders,
+        })
     }
 
     /// The folder under which exchanged files lie (`files/`).
@@ -203,9 +222,14 @@ impl Stage {
         self.ctx.schools.values().find(|served| served.school.key.uai == uai)
     }
 
-    /// Stops the servers.
+    /// Stops the servers, and removes the database that was made beside another.
     pub async fn strike(self) {
         self.ctx.store.close().await;
+        if self.is_beside
+            && let Err(fault) = scratch::remove(&self.database_url).await
+        {
+            tracing::error!(name: "stand_in.failed", "The database of a play is left behind: {fault}");
+        }
         for server in self.served {
             if let Err(fault) = server.stop().await {
                 tracing::error!(name: "stand_in.failed", "A stand-in's server failed: {fault}");
@@ -253,6 +277,7 @@ fn settings(scenario: &Scenario) -> Settings {
         encoding: scenario.encoding,
         slot: scenario.slot,
         receipt_wait: RECEIPT_WAIT,
+        heartbeat: HEARTBEAT,
         schools_at_once: 1,
         thresholds: Thresholds::default(),
         policy: Policy { overrides: scenario.overrides, enforce: !bool::default() },

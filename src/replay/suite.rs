@@ -106,7 +106,7 @@ pub async fn all<E: From<StageFault>>(
     told: impl FnMut(Verdict) -> Result<(), E>,
 ) -> Result<(), E> {
     let wishes = wishes.clone();
-    let at_once = at_once(&database(&wishes));
+    let at_once = abreast::at_once();
     let play = move |(folder, scenario): (PathBuf, Scenario)| {
         let wishes = wishes.clone();
         async move { one(&folder, &scenario, &wishes).await }
@@ -186,7 +186,7 @@ async fn crash_everywhere(
     how: &How,
 ) -> Result<Vec<String>, StageFault> {
     let (scenario, how) = (Arc::new(scenario.clone()), how.clone());
-    let at_once = at_once(&how.database);
+    let at_once = abreast::at_once();
     let play = move |kill: (Point, u32)| {
         let (scenario, how) = (Arc::clone(&scenario), how.clone());
         async move {
@@ -211,15 +211,6 @@ async fn crash_everywhere(
     };
     abreast(kills, at_once, play, told).await?;
     Ok(failures)
-}
-
-/// How many plays a database bears at once.
-fn at_once(database: &Database) -> usize {
-    match database {
-        Database::Default | Database::File => abreast::at_once(),
-        // A server is emptied before each play.
-        Database::Url(_) => 1,
-    }
 }
 
 /// What differs between the end of a calm run and that of a killed one.

@@ -17,7 +17,7 @@ pub async fn approve(
     who: &str,
     now: Timestamp,
 ) -> Result<bool, StepError> {
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(school).await?;
     let held = holds::held(&mut tx, school).await?;
     let mut found = false;
     for plan in held.into_iter().filter(|plan| only.is_none_or(|only| only == plan.loss.digest)) {

@@ -45,6 +45,8 @@ pub struct Settings {
     pub slot: TimeOfDay,
     /// How long a run waits for the receipt of a lot it has just sent.
     pub receipt_wait: Duration,
+    /// How often a run shows that it lives.
+    pub heartbeat: Duration,
     /// How many schools run at the same time.
     pub schools_at_once: usize,
     /// What is held as too large.
@@ -55,6 +57,21 @@ pub struct Settings {
     pub nomenclature: Option<Nomenclature>,
     /// Days for which exchanged files are kept once they are over; none: for ever, as replay's audit reads them all.
     pub keep_files_days: Option<u16>,
+}
+
+/// Heartbeats after which a lease is taken over: four missed, and one of grace.
+const BEATS_MISSED: u64 = 5;
+
+/// A lease without a sign of life for longer than this is taken over.
+pub fn lease_stale_s(heartbeat: Duration) -> i64 {
+    i64::try_from(heartbeat.as_secs() * BEATS_MISSED).unwrap_or(i64::MAX)
+}
+
+impl Settings {
+    /// A lease without a sign of life for longer than this is taken over.
+    pub fn lease_stale_s(&self) -> i64 {
+        lease_stale_s(self.heartbeat)
+    }
 }
 
 /// Everything a run is handed, but for `now`.

@@ -5,7 +5,7 @@ use crate::crash::Point;
 use crate::domain::{anomaly::Anomaly, campaign::CampaignKey, lot::Format, time::Timestamp};
 use crate::plan::{
     delivery::{Outcome, judge},
-    demands::{DemandPlan, Planned, plan, unencodable},
+    demands::{DemandPlan, Planned, needs_snapshot, plan, unencodable},
 };
 use crate::run::{
     context::{Context, Served},
@@ -41,10 +41,13 @@ pub async fn planned(
     now: Timestamp,
 ) -> Result<(DemandPlan, Vec<Anomaly>), StepError> {
     let mut tx = ctx.store.read().await?;
-    let snapshot = demands::snapshot(&mut tx, key, ctx.zone(key.school)).await?;
     let mut ledger = ledger::plan_ledger(&mut tx, key).await?;
-    drop(tx);
     ledger.force = wish == Wish::Whole;
+    if ctx.settings.format == Format::Xml && !needs_snapshot(key.phase, &ledger) {
+        return Ok((DemandPlan::Nothing, Vec::new()));
+    }
+    let snapshot = demands::snapshot(&mut tx, key, ctx.zone(key.school)).await?;
+    drop(tx);
     let encoding = ctx.settings.encoding;
     let carries = |text: &str| ctx.settings.format == Format::Xml || encoding::carries(encoding, text);
     let left_out = unencodable(&snapshot, &carries, now);
@@ -74,7 +77,7 @@ pub async fn send(
         DemandPlan::Rejected(_) => done.rejected += 1,
         DemandPlan::TooMuchWouldVanish(loss) => {
             raise(ctx, key, left_out).await?;
-            let mut tx = ctx.store.write().await?;
+            let mut tx = ctx.store.write_for(key.school).await?;
             holds::hold(&mut tx, lease, key, &loss, now).await?;
             tx.commit(Point::HeldRecorded).await?;
             done.held += 1;
@@ -99,7 +102,7 @@ async fn no_longer_held(ctx: &Context, lease: &Lease, key: CampaignKey) -> Resul
     if !held.iter().any(|plan| plan.key == key && plan.kind == HoldKind::Demands) {
         return Ok(());
     }
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(key.school).await?;
     holds::clear_hold(&mut tx, lease, key, HoldKind::Demands).await?;
     tx.commit(Point::HeldRecorded).await?;
     Ok(())
@@ -110,7 +113,7 @@ async fn raise(ctx: &Context, key: CampaignKey, left_out: Vec<Anomaly>) -> Resul
     if left_out.is_empty() {
         return Ok(());
     }
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(key.school).await?;
     for anomaly in &left_out {
         anomalies::raise(&mut tx, key.school, anomaly).await?;
     }
@@ -130,7 +133,7 @@ async fn send_lot(
     let key = lot.head.key;
     let file = codec::encode_lot(lot, ctx.settings.format, ctx.settings.encoding)
         .map_err(|fault| StepError::Codec(fault.to_string()))?;
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(key.school).await?;
     ledger::intend(&mut tx, lease, planned, &file, now).await?;
     for anomaly in &planned.anomalies {
         anomalies::raise(&mut tx, key.school, anomaly).await?;
@@ -138,16 +141,14 @@ async fn send_lot(
     tx.commit(Point::LotIntended).await?;
     let answer = receipts::deliver(ctx, served, &file).await?;
     let outcome = judge(&answer);
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(key.school).await?;
     ledger::record(&mut tx, lease, key, lot.head.number, &outcome, now).await?;
     tx.commit(Point::LotRecorded).await?;
     let counts = lot.head.counts;
     let sent = SentLot { key, number: lot.head.number, demands: counts.demands, without_entry: counts.without_entry };
     match outcome {
-        Outcome::Delivered => {
-            done.lots.push(sent);
-            receipts::wait(ctx, served, lease, now, done).await?;
-        }
+        // Its receipt is awaited once all of the school's lots have left.
+        Outcome::Delivered => done.lots.push(sent),
         // Its receipt is asked for at once in the same run; the same bytes go again only when it never arrived.
         Outcome::InDoubt { .. } => {
             done.lots.push(sent);

@@ -8,7 +8,6 @@ use crate::domain::{
 use crate::guard::facts::SKEW_MS_MAX;
 use crate::plan::delivery::{Answer, Outcome, judge};
 use crate::run::{
-    LEASE_STALE_S,
     context::{FarSides, Served},
     outcome::Step,
     step::failure,
@@ -121,7 +120,7 @@ impl Line {
 }
 
 /// Looks at a database that was opened as it is: its structure, its shape, our role there, its leases.
-pub async fn database(store: Result<Option<Store>, StoreError>, now: Timestamp) -> Vec<Line> {
+pub async fn database(store: Result<Option<Store>, StoreError>, stale_s: i64, now: Timestamp) -> Vec<Line> {
     let store = match store {
         Ok(Some(store)) => store,
         Ok(None) => return vec![Line::ok(Part::Database, "not there yet: the first run makes it")],
@@ -133,7 +132,7 @@ pub async fn database(store: Result<Option<Store>, StoreError>, now: Timestamp) 
         lines.push(migrations(shape));
         if shape == Shape::Current {
             let holders = lease::holders(&mut store.read().await?).await?;
-            lines.extend(leases(&holders, now));
+            lines.extend(leases(&holders, stale_s, now));
         }
         Ok::<_, StoreError>(lines)
     };
@@ -188,14 +187,14 @@ fn migrations(shape: Shape) -> Line {
     }
 }
 
-fn leases(holders: &BTreeMap<SchoolKey, HeldBy>, now: Timestamp) -> Vec<Line> {
+fn leases(holders: &BTreeMap<SchoolKey, HeldBy>, stale_s: i64, now: Timestamp) -> Vec<Line> {
     if holders.is_empty() {
         return vec![Line::ok(Part::Leases, "no run at work")];
     }
     let line = |(school, by): (&SchoolKey, &HeldBy)| {
         let HeldBy { host, process, since, heartbeat_at } = by;
         let said = format!("{school}: process {process} on {host} since {}", since.rfc3339_utc());
-        if now <= heartbeat_at.plus_s(LEASE_STALE_S) {
+        if now <= heartbeat_at.plus_s(stale_s) {
             return Line::ok(Part::Leases, said);
         }
         let said = format!("{said}, silent since {}", heartbeat_at.rfc3339_utc());
@@ -416,11 +415,11 @@ mod tests {
     }
 
     #[rstest]
-    #[case(LEASE_STALE_S, State::Ok)]
-    #[case(LEASE_STALE_S + 1, State::Warning)]
+    #[case(150, State::Ok)]
+    #[case(151, State::Warning)]
     fn a_silent_run_is_told(#[case] silent_s: i64, #[case] expected: State) {
         let by = HeldBy { host: "nuit".to_owned(), process: 7, since: noon(), heartbeat_at: noon() };
-        let lines = leases(&BTreeMap::from([(school(), by)]), noon().plus_s(silent_s));
+        let lines = leases(&BTreeMap::from([(school(), by)]), 150, noon().plus_s(silent_s));
         assert_eq!(lines.iter().map(|line| line.state).collect::<Vec<_>>(), [expected]);
     }
 

@@ -51,7 +51,7 @@ pub async fn judge_all(ctx: &Context, served: &Served, far: FarSide, now: Timest
     for key in keys {
         let journal = campaigns::journal(&mut ctx.store.read().await?, key).await?;
         if journal.windows.iter().any(is_unjudged) {
-            let mut tx = ctx.store.write().await?;
+            let mut tx = ctx.store.write_for(key.school).await?;
             judge(ctx, &mut tx, key, far, now).await?;
             tx.commit(Point::OrderIntended).await?;
         }
@@ -68,7 +68,7 @@ fn is_unjudged(event: &WindowEvent) -> bool {
 /// # Errors
 /// The store's.
 pub async fn one(ctx: &Context, key: CampaignKey, far: FarSide, now: Timestamp) -> Result<(), StepError> {
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(key.school).await?;
     judge(ctx, &mut tx, key, far, now).await?;
     let (facts, _) = facts::of(ctx, &mut tx, key, far).await?;
     // An order that is pending already is sent again by `run/orders.rs`, under its own number.

@@ -49,7 +49,7 @@ pub async fn read(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done
                 return Ok(done);
             }
         };
-        let more = take_page(ctx, school, page, now, &mut done).await?;
+        let more = take_page(ctx, school, &cursor, page, now, &mut done).await?;
         if !more {
             return Ok(done);
         }
@@ -60,14 +60,22 @@ pub async fn read(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done
 async fn take_page(
     ctx: &Context,
     school: SchoolKey,
+    before: &Cursor,
     page: FeedPage,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<bool, StepError> {
-    let mut tx = ctx.store.write().await?;
+    // Most pages hold nothing new: that is told without a turn at writing.
+    if let Ok(Sorted::Next(next)) = sort(before, &page)
+        && next.changes_nothing(before)
+    {
+        done.stopped = next.stop;
+        return Ok(false);
+    }
+    let mut tx = ctx.store.write_for(school).await?;
     // Read again inside the writing transaction: a tick beside a night may have applied this page already.
     let cursor = feed::cursor(&mut tx, school).await?;
-    let sorted = match sort(&cursor, page) {
+    let sorted = match sort(&cursor, &page) {
         Ok(sorted) => sorted,
         Err(why) => {
             done.failures.push(Failure { step: Step::Feed, why, set_up: false });
@@ -83,7 +91,7 @@ async fn take_page(
         Sorted::Next(next) => next,
     };
     let Next { last, stop, .. } = next;
-    if next.events.is_empty() && stop == cursor.stopped && !cursor.reread {
+    if next.changes_nothing(&cursor) {
         done.stopped = stop;
         return Ok(false);
     }
@@ -104,53 +112,63 @@ fn hole(from: u64, to: u64) -> String {
 }
 
 /// A page, put beside the cursor.
-enum Sorted {
+enum Sorted<'a> {
     /// The feed is not the one that was read before (`FLUX_RECULE`).
     WentBack,
     /// It goes on.
-    Next(Next),
+    Next(Next<'a>),
 }
 
 /// What follows the cursor without a hole, the last `seq` that exists, and the hole behind, if there is one.
-struct Next {
-    events: Vec<Arrived>,
+struct Next<'a> {
+    events: &'a [Arrived],
     last: u64,
     stop: Option<Stop>,
 }
 
+impl Next<'_> {
+    /// Whether everything stays as the cursor has it.
+    fn changes_nothing(&self, cursor: &Cursor) -> bool {
+        self.events.is_empty() && self.stop == cursor.stopped && !cursor.reread
+    }
+}
+
 /// Compares the overlap, and takes what follows without a hole (teleservice.md, the feed).
-fn sort(cursor: &Cursor, page: FeedPage) -> Result<Sorted, String> {
+fn sort<'a>(cursor: &Cursor, page: &'a FeedPage) -> Result<Sorted<'a>, String> {
     if page.went_back || page.last < cursor.seq {
         return Ok(Sorted::WentBack);
     }
-    let mut next = cursor.seq + 1;
-    let mut events = Vec::new();
+    let (mut next, mut hole) = (cursor.seq + 1, None);
+    let (mut known, mut fresh) = (0, 0);
     let mut overlap = cursor.last.is_none();
-    for (event, raw) in page.events {
+    for (event, raw) in &page.events {
         if event.seq < next {
+            if cursor.seq < event.seq || 0 < fresh {
+                return Err(format!("event {} stands twice in one page of the feed", event.seq));
+            }
             if event.seq == cursor.seq {
-                if cursor.last.is_some_and(|known| known != digest(&raw)) {
+                if cursor.last.is_some_and(|known| known != digest(raw)) {
                     return Ok(Sorted::WentBack);
                 }
                 overlap = true;
-            } else if cursor.seq < event.seq {
-                return Err(format!("event {} stands twice in one page of the feed", event.seq));
             }
+            known += 1;
             continue;
         }
         if next < event.seq {
-            let stop = Some(Stop::Hole { from: next, to: event.seq - 1 });
-            return Ok(Sorted::Next(Next { events, last: page.last, stop }));
+            hole = Some(Stop::Hole { from: next, to: event.seq - 1 });
+            break;
         }
         next += 1;
-        events.push((event, raw));
+        fresh += 1;
     }
     // The event that was applied last is no longer there, though later ones are.
-    if !overlap && 0 < cursor.seq {
+    if hole.is_none() && !overlap && 0 < cursor.seq {
         return Ok(Sorted::WentBack);
     }
-    let stop = (events.is_empty() && next <= page.last).then_some(Stop::Hole { from: next, to: page.last });
-    Ok(Sorted::Next(Next { events, last: page.last, stop }))
+    let events = page.events.get(known..known + fresh).unwrap_or_default();
+    let behind = || (events.is_empty() && next <= page.last).then_some(Stop::Hole { from: next, to: page.last });
+    Ok(Sorted::Next(Next { events, last: page.last, stop: hole.or_else(behind) }))
 }
 
 fn digest(raw: &str) -> [u8; 32] {
@@ -163,7 +181,7 @@ async fn apply_events(
     tx: &mut Tx,
     school: SchoolKey,
     cursor: &Cursor,
-    Next { events, last, .. }: &Next,
+    Next { events, last, .. }: &Next<'_>,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<u64, StepError> {
@@ -180,7 +198,7 @@ async fn apply_events(
     };
     let mut changes = Vec::new();
     let mut kept = Vec::new();
-    for (event, raw) in events {
+    for (event, raw) in *events {
         let made = apply(&mut states, event, &rules);
         if made.iter().any(|change| matches!(change, Change::Anomaly(anomaly) if !anomaly.code.is_warning())) {
             kept.push((event.seq, raw.clone()));

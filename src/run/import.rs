@@ -3,7 +3,6 @@
 use crate::domain::time::Timestamp;
 
 use crate::run::{
-    LEASE_STALE_S,
     context::{Context, Served},
     give,
     outcome::Done,
@@ -30,7 +29,8 @@ async fn take(
     now: Timestamp,
 ) -> Result<Done, StepError> {
     let mut done = Done::default();
-    let lease = match lease::take(&ctx.store, served.school.key, &ctx.holder, now, LEASE_STALE_S).await? {
+    let lease = match lease::take(&ctx.store, served.school.key, &ctx.holder, now, ctx.settings.lease_stale_s()).await?
+    {
         Ok(lease) => lease,
         Err(held) => {
             done.busy = Some(held);

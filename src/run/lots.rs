@@ -5,7 +5,6 @@ use crate::crash::Point;
 use crate::domain::time::Timestamp;
 
 use crate::run::{
-    LEASE_STALE_S,
     context::{Context, Served},
     outcome::Done,
     receipts, release,
@@ -40,14 +39,14 @@ pub async fn hand(
 ) -> Result<Option<Done>, StepError> {
     let school = served.school.key;
     let mut done = Done::default();
-    let lease = match lease::take(&ctx.store, school, &ctx.holder, now, LEASE_STALE_S).await? {
+    let lease = match lease::take(&ctx.store, school, &ctx.holder, now, ctx.settings.lease_stale_s()).await? {
         Ok(lease) => lease,
         Err(held) => {
             done.busy = Some(held);
             return Ok(Some(done));
         }
     };
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(school).await?;
     let known = match wanted {
         Wanted::Settle => ledger::find(&mut tx, school, number).await?.is_some(),
         Wanted::Retry => {
@@ -86,7 +85,7 @@ pub async fn abandon(
     now: Timestamp,
 ) -> Result<bool, StepError> {
     let school = served.school.key;
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(school).await?;
     if !ledger::abandon(&mut tx, school, number, reason, now).await? {
         return Ok(false);
     }

@@ -69,7 +69,7 @@ pub async fn settle(ctx: &Context, school: SchoolKey, gone: &BTreeSet<u32>, now:
     if settled.is_empty() {
         return Ok(());
     }
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(school).await?;
     for number in settled {
         orders::record(&mut tx, school, number, &OrderOutcome::Lost, now).await?;
     }
@@ -148,7 +148,7 @@ async fn responses(ctx: &Context, served: &Served, order: &ResponseOrder, now: T
     let school = order.key.school;
     match served.far.teleservice.responses(order, served.school.zone).await {
         Ok(answer) => {
-            let mut tx = ctx.store.write().await?;
+            let mut tx = ctx.store.write_for(school).await?;
             if answer.applied.is_some() {
                 let kept_out: BTreeSet<PupilId> = answer.refused.iter().map(|(pupil, _)| *pupil).collect();
                 orders::confirm_responses(&mut tx, school, order.number, &kept_out, &answer.refused, now).await?;
@@ -188,7 +188,7 @@ async fn record(
     outcome: &OrderOutcome,
     now: Timestamp,
 ) -> Result<(), StepError> {
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(school).await?;
     orders::record(&mut tx, school, number, outcome, now).await?;
     tx.commit(Point::OrderRecorded).await?;
     Ok(())
@@ -208,7 +208,7 @@ async fn take_refusals(
         Some((*row, refusal))
     });
     for (row, refusal) in ours {
-        let mut tx = ctx.store.write().await?;
+        let mut tx = ctx.store.write_for(school).await?;
         match (&row.kind, refusal.whole) {
             (_, Some(code)) => {
                 done.orders += 1;

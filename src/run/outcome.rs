@@ -92,6 +92,8 @@ pub struct Done {
     pub rejected: u32,
     /// The database is damaged.
     pub damaged: bool,
+    /// The database was lost, and is out of reach.
+    pub lost: bool,
     /// Why the feed is stopped.
     pub stopped: Option<Stop>,
     /// What could not be used.
@@ -225,6 +227,7 @@ impl Done {
         self.in_doubt += other.in_doubt;
         self.rejected += other.rejected;
         self.damaged |= other.damaged;
+        self.lost |= other.lost;
         self.stopped = other.stopped.or_else(|| self.stopped.take());
         self.failures.extend(other.failures);
         self.busy = self.busy.take().or(other.busy);
@@ -253,6 +256,8 @@ impl Done {
 pub struct Summary {
     /// School by school.
     pub schools: BTreeMap<SchoolKey, Done>,
+    /// How many did not begin, because the database was lost.
+    pub not_begun: usize,
 }
 
 impl Summary {
@@ -264,7 +269,8 @@ impl Summary {
     /// The exit code of the whole: the first that applies in the order 7 1 5 6 3 4 0 (cli.md).
     pub fn exit_code(&self) -> u8 {
         const ORDER: [u8; 6] = [7, 1, 5, 6, 3, 4];
-        let codes: Vec<u8> = self.schools.values().map(|done| done.outcome().exit_code()).collect();
+        let mut codes: Vec<u8> = self.schools.values().map(|done| done.outcome().exit_code()).collect();
+        codes.extend((0 < self.not_begun).then_some(Outcome::Failed.exit_code()));
         ORDER.into_iter().find(|code| codes.contains(code)).unwrap_or_default()
     }
 }
@@ -323,6 +329,6 @@ mod tests {
             }
             (SchoolKey { uai: uai(n), year }, done)
         });
-        assert_eq!(Summary { schools: schools.collect() }.exit_code(), expected);
+        assert_eq!(Summary { schools: schools.collect(), not_begun: 0 }.exit_code(), expected);
     }
 }

@@ -8,7 +8,7 @@ use crate::domain::{
     time::{DAY_S, Timestamp},
 };
 use crate::files::FileFault;
-use crate::run::{LEASE_STALE_S, context::Context, step::StepError};
+use crate::run::{context::Context, step::StepError};
 use crate::store::{
     campaigns, journal,
     lease::{self, HeldBy, Lease},
@@ -67,7 +67,7 @@ pub async fn year(
     let mut leases: Vec<Lease> = Vec::new();
     let mut busy = None;
     for school in &schools {
-        match lease::take(&ctx.store, *school, &ctx.holder, now, LEASE_STALE_S).await? {
+        match lease::take(&ctx.store, *school, &ctx.holder, now, ctx.settings.lease_stale_s()).await? {
             Ok(lease) => leases.push(lease),
             Err(by) => {
                 busy = Some(NotPurged::Busy(*school, by));

@@ -42,7 +42,7 @@ pub async fn settle(
     Ok(())
 }
 
-/// Waits for the receipts of this school's lots, at most for the configured time.
+/// Waits for the receipts of this school's lots, at most for the configured time. Others may work meanwhile.
 ///
 /// # Errors
 /// The store's; a lost lease.
@@ -54,10 +54,17 @@ pub async fn wait(
     done: &mut Done,
 ) -> Result<(), StepError> {
     let pause: Duration = ctx.settings.receipt_wait / ASKED_MAX;
+    let mut waiting = ledger::waiting(&mut ctx.store.read().await?, served.school.key).await?;
     for asked in 0..ASKED_MAX {
-        settle(ctx, served, lease, now, done).await?;
-        let waiting = ledger::waiting(&mut ctx.store.read().await?, served.school.key).await?;
-        if waiting.is_empty() || asked + 1 == ASKED_MAX || !done.failures.is_empty() {
+        let told = done.clone();
+        for row in &waiting {
+            one(ctx, served, lease, row, now, done).await?;
+        }
+        if *done != told {
+            waiting = ledger::waiting(&mut ctx.store.read().await?, served.school.key).await?;
+        }
+        // Nobody waits for no time at all: asked once is asked enough.
+        if waiting.is_empty() || asked + 1 == ASKED_MAX || !done.failures.is_empty() || pause.is_zero() {
             return Ok(());
         }
         ctx.clock.wait(pause).await;
@@ -81,7 +88,7 @@ pub async fn one(
         Ok(ReceiptAnswer::Receipt(bytes, name)) => take(ctx, lease, row, name, &bytes, now, done).await,
         Ok(ReceiptAnswer::NotTreated) => arrived(ctx, lease, row, &Outcome::Delivered, now, done).await,
         Ok(ReceiptAnswer::Replaced) => {
-            let mut tx = ctx.store.write().await?;
+            let mut tx = ctx.store.write_for(row.record.key.school).await?;
             ledger::replaced(&mut tx, lease, row.record.key, row.record.number, now).await?;
             tx.commit(Point::ReceiptRecorded).await?;
             done.receipts += 1;
@@ -118,7 +125,7 @@ async fn arrived(
     if row.state == LotState::Sent && *outcome == Outcome::Delivered {
         return Ok(());
     }
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(row.record.key.school).await?;
     ledger::record(&mut tx, lease, row.record.key, row.record.number, outcome, now).await?;
     tx.commit(Point::LotRecorded).await?;
     done.settled += 1;
@@ -160,7 +167,7 @@ pub async fn again(
     let file = ExchangeFile { name: row.name, bytes, sha256: row.sha256 };
     let answer = deliver(ctx, served, &file).await?;
     let outcome = judge(&answer);
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(row.record.key.school).await?;
     ledger::record(&mut tx, lease, row.record.key, row.record.number, &outcome, now).await?;
     tx.commit(Point::LotRecorded).await?;
     match outcome {
@@ -205,7 +212,7 @@ async fn take(
     };
     // The file first: were the run to die here, the same bytes would be fetched and published again.
     ctx.keep(&name, bytes).await?;
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(row.record.key.school).await?;
     ledger::receipt(&mut tx, lease, row.record.key, row.record.number, &plan, now).await?;
     for anomaly in &plan.anomalies {
         anomalies::raise(&mut tx, row.record.key.school, anomaly).await?;

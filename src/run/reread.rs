@@ -80,7 +80,7 @@ async fn read_whole(ctx: &Context, served: &Served, now: Timestamp) -> Result<BT
 /// The store's.
 pub async fn begin(ctx: &Context, served: &Served, who: &str, now: Timestamp) -> Result<u32, StepError> {
     let school = served.school.key;
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(school).await?;
     let epoch = feed::begin_epoch(&mut tx, school, now).await?;
     let text = format!("the feed is read again from 1, in epoch {epoch}");
     journal::write(&mut tx, Some(school), JOURNAL_KIND, &text, Some(who), now).await?;

@@ -125,7 +125,7 @@ async fn stray(
     if found.uai != school.uai || ctx.schools.contains_key(&found) {
         return Ok(());
     }
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(school).await?;
     let detail = format!("fichier de réponses {} de l'année {} au lieu de {}", name.number, found.year, school.year);
     let anomaly = Anomaly { code: Code::Annee, subject: Subject::File(name.number), at: now, detail: detail.clone() };
     if anomalies::raise(&mut tx, school, &anomaly).await? {
@@ -137,7 +137,7 @@ async fn stray(
 
 /// The same `NUM_ENVOI` with another digest: refused, once.
 async fn refuse_number(ctx: &Context, school: SchoolKey, number: u32, now: Timestamp) -> Result<(), StepError> {
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(school).await?;
     let detail = format!("fichier de réponses {number} : autre contenu sous le même numéro");
     let anomaly = Anomaly { code: Code::NumEnvoi, subject: Subject::File(number), at: now, detail };
     anomalies::raise(&mut tx, school, &anomaly).await?;
@@ -182,7 +182,7 @@ pub async fn take(
     }
     ctx.keep(&file.name, &file.bytes).await?;
     let held_before = matches!(seen.get(&number), Some((_, FileState::Held)));
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(school).await?;
     let (known, _) = facts::of(ctx, &mut tx, head.key, far).await?;
     // A file that is held blocks the later ones of its campaign, so that they are taken in their order.
     let earlier = responses::held_files(&mut tx, school).await?;
@@ -324,7 +324,7 @@ async fn refuse(
     done: &mut Done,
 ) -> Result<Taken, StepError> {
     let number = file.name.number;
-    let mut tx = ctx.store.write().await?;
+    let mut tx = ctx.store.write_for(school).await?;
     responses::refuse_file(&mut tx, school, number, digest, fault.code, &fault.message, now).await?;
     if let Some(code) = Code::of_str(fault.code) {
         let anomaly = Anomaly { code, subject: Subject::File(number), at: now, detail: fault.message.clone() };
@@ -410,7 +410,7 @@ pub async fn carry(ctx: &Context, lease: &Lease, which: Carry, now: Timestamp) -
             continue;
         }
         while let Some(order) = next_order(ctx, key).await? {
-            let mut tx = ctx.store.write().await?;
+            let mut tx = ctx.store.write_for(school).await?;
             orders::intend_responses(&mut tx, lease, &order, now).await?;
             tx.commit(Point::OrderIntended).await?;
         }

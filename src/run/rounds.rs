@@ -9,7 +9,9 @@ use crate::run::{
     bell::Bell,
     context::{Context, Served},
     outcome::{Done, Step, Summary},
+    turn,
 };
+use crate::store::campaigns;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -18,7 +20,7 @@ use tokio::{
     sync::Semaphore,
     task::{self, JoinSet},
 };
-use tracing::{Instrument, info_span};
+use tracing::{Instrument, error, info_span};
 
 /// How much of a tick is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +54,8 @@ pub struct Rounds<J> {
     gates: BTreeMap<Part, (usize, Arc<Semaphore>)>,
     batches: BTreeMap<u64, Batch>,
     begun: u64,
+    // Whole ticks that gave way because the database was lost.
+    not_begun: usize,
     // The one that rang last, and may still be under way.
     bell: Bell,
 }
@@ -86,16 +90,17 @@ where
             gates: BTreeMap::new(),
             batches: BTreeMap::new(),
             begun: 0,
+            not_begun: 0,
             bell: Bell::default(),
         }
     }
 
-    /// Begins a round of the schools named, or of all: a tick of each that is not in hand, the guard's part of the others.
-    pub fn begin(&mut self, ctx: &Context, only: &BTreeSet<SchoolKey>, bell: Bell) {
+    /// Begins a round of these schools, in their order: a tick of each that is not in hand, the guard's part of the others.
+    pub fn begin(&mut self, ctx: &Context, schools: Vec<Served>, bell: Bell) {
         self.begun += 1;
         let round = self.begun;
         let mut left = 0;
-        for served in wanted(ctx, only) {
+        for served in &schools {
             if self.in_hand.contains_key(&(served.school.key, Part::Whole)) {
                 self.spawn(ctx, served, Part::Guard, round, &bell);
             } else {
@@ -125,13 +130,15 @@ where
         let span = info_span!("school", school.uai = %school.uai);
         let since = ctx.clock.now();
         let (job, ctx, served) = (self.job.clone(), ctx.clone(), served.clone());
+        let place = turn::ask(gate);
         let flight = async move {
             bell.ring_if_due(&ctx, &served).await;
             // The gate is closed when the program stops: what did not begin does not begin any more.
-            let _place = gate.acquire_owned().await.ok()?;
+            let place = place.await.ok()?;
             // Who waited long works by the instant at which its turn came.
             let now = ctx.clock.now();
-            Some(job(ctx, served, part, now).await)
+            // Boxed: of thousands that wait for their turn none has the memory that its work takes.
+            Some(turn::within(place, Box::pin(job(ctx, served, part, now))).await)
         };
         let id = self.tasks.spawn(flight.instrument(span)).id();
         self.flights.insert(id, (school, part, round));
@@ -166,10 +173,15 @@ where
             if part == Part::Whole {
                 self.leave(round, school, done.as_ref());
             }
-            if let Some(done) = done {
-                run::told::log(school, &done);
-                return Some(Ended { school, part, done, panicked });
+            let Some(done) = done else {
+                self.not_begun += usize::from(part == Part::Whole);
+                continue;
+            };
+            run::told::log(school, &done);
+            if done.lost {
+                self.give_way();
             }
+            return Some(Ended { school, part, done, panicked });
         }
     }
 
@@ -191,6 +203,20 @@ where
         whole.map(|((school, _), since)| (*school, *since)).collect()
     }
 
+    /// The database is lost: what did not begin does not begin in this round. Another round has gates of its own.
+    fn give_way(&mut self) {
+        self.close();
+        if !self.gates.is_empty() {
+            error!(name: "round.stopped", "The database is lost: what did not begin waits for the next run");
+        }
+        self.gates.clear();
+    }
+
+    /// How many whole ticks did not begin because the database was lost.
+    pub const fn not_begun(&self) -> usize {
+        self.not_begun
+    }
+
     /// Lets nothing begin any more; what began goes on.
     pub fn close(&self) {
         self.gates.values().for_each(|(_, gate)| gate.close());
@@ -207,6 +233,21 @@ where
         self.batches.clear();
         self.tasks.shutdown().await;
     }
+}
+
+/// The schools named, or all: whose first council is the next comes first, and those without one come last.
+pub async fn in_order(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> Vec<Served> {
+    let councils = async { campaigns::next_councils(&mut ctx.store.read().await?, now).await };
+    let councils = councils.await.unwrap_or_else(|fault| {
+        error!(name: "round.unordered", "The next councils are not known, schools are taken by name: {fault}");
+        BTreeMap::new()
+    });
+    let mut schools: Vec<Served> = wanted(ctx, only).cloned().collect();
+    schools.sort_by_key(|served| {
+        let council = councils.get(&served.school.key);
+        (council.is_none(), council.copied(), served.school.key)
+    });
+    schools
 }
 
 fn wanted<'a>(ctx: &'a Context, only: &BTreeSet<SchoolKey>) -> impl Iterator<Item = &'a Served> {

@@ -30,6 +30,14 @@ impl StepError {
             Self::Files(_) | Self::Codec(_) | Self::Plan(_) => false,
         }
     }
+
+    /// Whether the database was out of reach.
+    pub fn is_lost(&self) -> bool {
+        match self {
+            Self::Store(fault) => fault.is_lost(),
+            Self::Files(_) | Self::Codec(_) | Self::Plan(_) => false,
+        }
+    }
 }
 
 /// A far side's answer as a failure of `step`.

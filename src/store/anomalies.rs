@@ -74,11 +74,11 @@ pub(crate) async fn settle_codes(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let subject = texts::write_subject(&Subject::Pupil(pupil, Some(phase)));
-    for code in codes {
-        let sql = "UPDATE anomaly SET settled_at_ms = $6, settled_reason = $5 WHERE uai = $1 AND year = $2 \
-             AND subject = $3 AND code = $4 AND seq IS NULL AND settled_at_ms IS NULL";
-        tx.execute(sql, values![school.uai, school.year, &subject, code.as_str(), BY_EVENT, now]).await?;
-    }
+    let codes = codes.iter().map(|code| values![code.as_str()]).collect();
+    let head = "UPDATE anomaly SET settled_at_ms = $5, settled_reason = $4";
+    let given = "WHERE uai = $1 AND year = $2 AND subject = $3 AND code = given.column1 AND seq IS NULL \
+         AND settled_at_ms IS NULL";
+    tx.update_each(head, values![school.uai, school.year, subject, BY_EVENT, now], codes, given).await?;
     Ok(())
 }
 
@@ -157,7 +157,7 @@ mod tests {
     use crate::crash::Point;
     use crate::domain::track::Track;
     use crate::store::anomalies::*;
-    use crate::store::test_support::{arrives, demands, memory, noon, other_school, read, school};
+    use crate::store::test_support::{arrives, demands, noon, other_school, read, school, stores};
 
     fn anomaly(code: Code, subject: Subject) -> Anomaly {
         Anomaly { code, subject, at: noon(), detail: "version 2".to_owned() }
@@ -167,63 +167,67 @@ mod tests {
 
     #[tokio::test]
     async fn every_code_is_raised_once_for_each_subject_and_school() {
-        let store = memory().await;
-        let mut tx = store.write().await.unwrap();
-        for code in Code::ALL {
-            for subject in [JULES, Subject::Pupil(PupilId(100), None), Subject::Event(3), Subject::File(1)] {
-                assert!(raise(&mut tx, school(), &anomaly(code, subject.clone())).await.unwrap());
-                assert!(!raise(&mut tx, school(), &anomaly(code, subject)).await.unwrap());
+        for store in stores().await {
+            let mut tx = store.write().await.unwrap();
+            for code in Code::ALL {
+                for subject in [JULES, Subject::Pupil(PupilId(100), None), Subject::Event(3), Subject::File(1)] {
+                    assert!(raise(&mut tx, school(), &anomaly(code, subject.clone())).await.unwrap());
+                    assert!(!raise(&mut tx, school(), &anomaly(code, subject)).await.unwrap());
+                }
             }
+            assert!(raise(&mut tx, other_school(), &anomaly(Code::Mef, JULES)).await.unwrap());
+            let listed = list(&mut tx, Some(school()), true).await.unwrap();
+            let (_, id, first, settled) = listed.first().cloned().unwrap();
+            assert_eq!((listed.len(), &first, settled), (96, &anomaly(Code::Evenement, JULES), None));
+            assert_eq!(find(&mut tx, id).await.unwrap(), listed.first().cloned());
+            assert_eq!(count_open(&mut tx, other_school()).await.unwrap(), 1);
+            assert_eq!(list(&mut tx, None, false).await.unwrap().len(), 97);
         }
-        assert!(raise(&mut tx, other_school(), &anomaly(Code::Mef, JULES)).await.unwrap());
-        let listed = list(&mut tx, Some(school()), true).await.unwrap();
-        let (_, id, first, settled) = listed.first().cloned().unwrap();
-        assert_eq!((listed.len(), &first, settled), (96, &anomaly(Code::Evenement, JULES), None));
-        assert_eq!(find(&mut tx, id).await.unwrap(), listed.first().cloned());
-        assert_eq!(count_open(&mut tx, other_school()).await.unwrap(), 1);
-        assert_eq!(list(&mut tx, None, false).await.unwrap().len(), 97);
     }
 
     #[tokio::test]
     async fn what_a_person_settled_stays_settled() {
-        let store = memory().await;
-        let mut tx = store.write().await.unwrap();
-        raise(&mut tx, school(), &anomaly(Code::Mef, JULES)).await.unwrap();
-        let id = list(&mut tx, None, true).await.unwrap()[0].1;
-        assert!(settle(&mut tx, id, "seen with the family", "head", noon()).await.unwrap());
-        assert!(!settle(&mut tx, id, "twice", "head", noon()).await.unwrap());
-        assert!(!raise(&mut tx, school(), &anomaly(Code::Mef, JULES)).await.unwrap());
-        assert_eq!(count_open(&mut tx, school()).await.unwrap(), 0);
-        let listed = list(&mut tx, None, false).await.unwrap();
-        assert_eq!(listed[0].3.as_deref(), Some("seen with the family"));
+        for store in stores().await {
+            let mut tx = store.write().await.unwrap();
+            raise(&mut tx, school(), &anomaly(Code::Mef, JULES)).await.unwrap();
+            let id = list(&mut tx, None, true).await.unwrap()[0].1;
+            assert!(settle(&mut tx, id, "seen with the family", "head", noon()).await.unwrap());
+            assert!(!settle(&mut tx, id, "twice", "head", noon()).await.unwrap());
+            assert!(!raise(&mut tx, school(), &anomaly(Code::Mef, JULES)).await.unwrap());
+            assert_eq!(count_open(&mut tx, school()).await.unwrap(), 0);
+            let listed = list(&mut tx, None, false).await.unwrap();
+            assert_eq!(listed[0].3.as_deref(), Some("seen with the family"));
+        }
     }
 
     #[tokio::test]
     async fn a_demand_that_is_accepted_later_settles_and_one_that_breaks_a_rule_raises_again() {
-        let store = memory().await;
-        let open = async || list(&mut store.read().await.unwrap(), None, true).await.unwrap().len();
-        read(&store, noon(), vec![arrives(100, "3 A"), demands(100, 1, 1, Track::Stmg)]).await;
-        assert_eq!(open().await, 1);
-        // Good then bad in one page: the last word is the bad one's.
-        read(&store, noon(), vec![demands(100, 1, 1, Track::SecondeGt), demands(100, 2, 1, Track::Stmg)]).await;
-        assert_eq!(open().await, 1);
-        read(&store, noon(), vec![demands(100, 2, 1, Track::Stmg), demands(100, 2, 1, Track::SecondeGt)]).await;
-        assert_eq!(open().await, 0);
-        read(&store, noon(), vec![demands(100, 3, 1, Track::Stmg)]).await;
-        assert_eq!(open().await, 1);
-        assert_eq!(list(&mut store.read().await.unwrap(), None, false).await.unwrap().len(), 1, "raised once");
+        for store in stores().await {
+            let open = async || list(&mut store.read().await.unwrap(), None, true).await.unwrap().len();
+            read(&store, noon(), vec![arrives(100, "3 A"), demands(100, 1, 1, Track::Stmg)]).await;
+            assert_eq!(open().await, 1);
+            // Good then bad in one page: the last word is the bad one's.
+            read(&store, noon(), vec![demands(100, 1, 1, Track::SecondeGt), demands(100, 2, 1, Track::Stmg)]).await;
+            assert_eq!(open().await, 1);
+            read(&store, noon(), vec![demands(100, 2, 1, Track::Stmg), demands(100, 2, 1, Track::SecondeGt)]).await;
+            assert_eq!(open().await, 0);
+            read(&store, noon(), vec![demands(100, 3, 1, Track::Stmg)]).await;
+            assert_eq!(open().await, 1);
+            assert_eq!(list(&mut store.read().await.unwrap(), None, false).await.unwrap().len(), 1, "raised once");
+        }
     }
 
     #[tokio::test]
     async fn a_file_settles_what_files_raised_and_leaves_what_the_feed_raised() {
-        let store = memory().await;
-        let mut tx = store.write().await.unwrap();
-        raise_at(&mut tx, school(), &anomaly(Code::Voie, JULES), Some(5)).await.unwrap();
-        raise(&mut tx, school(), &anomaly(Code::Motif, JULES)).await.unwrap();
-        let codes = [Code::Voie, Code::Motif];
-        settle_codes(&mut tx, school(), PupilId(100), Phase::Definitive, &codes, noon()).await.unwrap();
-        let open: Vec<Code> = list(&mut tx, None, true).await.unwrap().iter().map(|it| it.2.code).collect();
-        assert_eq!(open, [Code::Voie]);
-        tx.commit(Point::Settled).await.unwrap();
+        for store in stores().await {
+            let mut tx = store.write().await.unwrap();
+            raise_at(&mut tx, school(), &anomaly(Code::Voie, JULES), Some(5)).await.unwrap();
+            raise(&mut tx, school(), &anomaly(Code::Motif, JULES)).await.unwrap();
+            let codes = [Code::Voie, Code::Motif];
+            settle_codes(&mut tx, school(), PupilId(100), Phase::Definitive, &codes, noon()).await.unwrap();
+            let open: Vec<Code> = list(&mut tx, None, true).await.unwrap().iter().map(|it| it.2.code).collect();
+            assert_eq!(open, [Code::Voie]);
+            tx.commit(Point::Settled).await.unwrap();
+        }
     }
 }

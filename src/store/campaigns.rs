@@ -116,6 +116,21 @@ pub async fn schools(tx: &mut Tx) -> Result<Vec<SchoolKey>, StoreError> {
     rows.iter().map(|row| row.cells().school()).collect()
 }
 
+/// The next council of each school and year that has one to come.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn next_councils(tx: &mut Tx, now: Timestamp) -> Result<BTreeMap<SchoolKey, Timestamp>, StoreError> {
+    let sql = "SELECT uai, year, MIN(starts_at_ms) FROM council WHERE starts_at_ms >= $1 GROUP BY uai, year";
+    let rows = tx.rows(sql, values![now]).await?;
+    rows.iter()
+        .map(|row| {
+            let mut cells = row.cells();
+            Ok((cells.school()?, cells.at()?))
+        })
+        .collect()
+}
+
 /// The latest legal closing of each campaign of the school (R08, `TARDIVE`).
 ///
 /// # Errors
@@ -223,7 +238,7 @@ mod tests {
     use crate::guard::{Derogation, Facts, FarSide, Policy, Reopen, State, Verdict, decide};
     use crate::store::campaigns::*;
     use crate::store::test_support::{
-        arrives, at, calendar as planned_calendar, demands, key, load, load_calendar, memory, noon, read, school,
+        arrives, at, calendar as planned_calendar, demands, key, load, load_calendar, noon, read, school, stores,
         switched,
     };
     use crate::store::{Store, journal as journal_table};
@@ -234,80 +249,89 @@ mod tests {
 
     #[tokio::test]
     async fn a_calendar_stands_as_it_was_loaded_last() {
-        let store = memory().await;
-        assert_eq!(calendar(&mut store.read().await.unwrap(), key()).await.unwrap(), None);
-        load_calendar(&store, noon()).await;
-        let mut changed = planned_calendar();
-        changed.councils.remove(&Division::parse("3 B").unwrap());
-        changed.reopens = Some(at("2020-05-30 08:00"));
-        changed.ends = Some(at("2020-06-20 18:00"));
-        load(&store, changed.clone(), noon()).await;
-        let mut tx = store.read().await.unwrap();
-        assert_eq!(calendar(&mut tx, key()).await.unwrap(), Some(changed.clone()));
-        let deadline = changed.first_council().unwrap().plus_s(-DAY_S);
-        let deadlines = deadlines(&mut tx, school()).await.unwrap();
-        assert_eq!(deadlines, BTreeMap::from([((key().level, key().phase), deadline)]));
-        let kinds: Vec<String> =
-            journal_table::list(&mut tx, Some(school())).await.unwrap().into_iter().map(|entry| entry.kind).collect();
-        assert_eq!(kinds, [CALENDAR_KIND, CALENDAR_KIND]);
-        assert_eq!(schools(&mut tx).await.unwrap(), [school()]);
+        for store in stores().await {
+            assert_eq!(calendar(&mut store.read().await.unwrap(), key()).await.unwrap(), None);
+            load_calendar(&store, noon()).await;
+            let mut changed = planned_calendar();
+            changed.councils.remove(&Division::parse("3 B").unwrap());
+            changed.reopens = Some(at("2020-05-30 08:00"));
+            changed.ends = Some(at("2020-06-20 18:00"));
+            load(&store, changed.clone(), noon()).await;
+            let mut tx = store.read().await.unwrap();
+            assert_eq!(calendar(&mut tx, key()).await.unwrap(), Some(changed.clone()));
+            let deadline = changed.first_council().unwrap().plus_s(-DAY_S);
+            let deadlines = deadlines(&mut tx, school()).await.unwrap();
+            assert_eq!(deadlines, BTreeMap::from([((key().level, key().phase), deadline)]));
+            let kinds: Vec<String> = journal_table::list(&mut tx, Some(school()))
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|entry| entry.kind)
+                .collect();
+            assert_eq!(kinds, [CALENDAR_KIND, CALENDAR_KIND]);
+            assert_eq!(schools(&mut tx).await.unwrap(), [school()]);
+        }
     }
 
     #[tokio::test]
     async fn campaigns_are_those_planned_and_those_seen() {
-        let store = memory().await;
-        assert_eq!(keys(&mut store.read().await.unwrap(), school()).await.unwrap(), []);
-        read(&store, noon(), vec![arrives(100, "3 A"), demands(100, 1, 1, Track::SecondeGt)]).await;
-        assert_eq!(keys(&mut store.read().await.unwrap(), school()).await.unwrap(), [key()]);
-        read(&store, noon(), vec![switched(true, None)]).await;
-        load_calendar(&store, noon()).await;
-        assert_eq!(keys(&mut store.read().await.unwrap(), school()).await.unwrap(), [key()], "each once");
+        for store in stores().await {
+            assert_eq!(keys(&mut store.read().await.unwrap(), school()).await.unwrap(), []);
+            read(&store, noon(), vec![arrives(100, "3 A"), demands(100, 1, 1, Track::SecondeGt)]).await;
+            assert_eq!(keys(&mut store.read().await.unwrap(), school()).await.unwrap(), [key()]);
+            read(&store, noon(), vec![switched(true, None)]).await;
+            load_calendar(&store, noon()).await;
+            assert_eq!(keys(&mut store.read().await.unwrap(), school()).await.unwrap(), [key()], "each once");
+        }
     }
 
     #[tokio::test]
     async fn an_opening_is_judged_once() {
-        let store = memory().await;
-        read(&store, noon(), vec![switched(true, None)]).await;
-        for judgement in [Judgement::Refused, Judgement::Opening] {
-            let mut tx = store.write().await.unwrap();
-            record_judgement(&mut tx, key(), 1, judgement).await.unwrap();
-            tx.commit(Point::FeedApplied).await.unwrap();
-            assert_eq!(journal_of(&store).await.windows[0].judged, Some(Judgement::Refused));
+        for store in stores().await {
+            read(&store, noon(), vec![switched(true, None)]).await;
+            for judgement in [Judgement::Refused, Judgement::Opening] {
+                let mut tx = store.write().await.unwrap();
+                record_judgement(&mut tx, key(), 1, judgement).await.unwrap();
+                tx.commit(Point::FeedApplied).await.unwrap();
+                assert_eq!(journal_of(&store).await.windows[0].judged, Some(Judgement::Refused));
+            }
         }
     }
 
     #[tokio::test]
     async fn the_guard_folds_what_was_read() {
-        let store = memory().await;
-        read(&store, noon(), vec![arrives(100, "3 A"), arrives(101, "3 B"), switched(true, None)]).await;
-        load_calendar(&store, noon()).await;
-        let journal = journal_of(&store).await;
-        let divisions = ["3 A", "3 B"].map(|code| Division::parse(code).unwrap());
-        assert_eq!(journal.divisions, divisions.into());
-        assert_eq!((journal.feed_epoch, journal.lots.len(), journal.pending), (1, 0, None));
-        let calendar = Some(planned_calendar());
-        let facts = Facts::fold(key(), Zone::Europe__Paris, calendar, &journal, FarSide::WELL);
-        assert_eq!(facts.state(noon()), State::Open);
+        for store in stores().await {
+            read(&store, noon(), vec![arrives(100, "3 A"), arrives(101, "3 B"), switched(true, None)]).await;
+            load_calendar(&store, noon()).await;
+            let journal = journal_of(&store).await;
+            let divisions = ["3 A", "3 B"].map(|code| Division::parse(code).unwrap());
+            assert_eq!(journal.divisions, divisions.into());
+            assert_eq!((journal.feed_epoch, journal.lots.len(), journal.pending), (1, 0, None));
+            let calendar = Some(planned_calendar());
+            let facts = Facts::fold(key(), Zone::Europe__Paris, calendar, &journal, FarSide::WELL);
+            assert_eq!(facts.state(noon()), State::Open);
+        }
     }
 
     #[tokio::test]
     async fn a_derogation_is_journaled_with_who_and_why() {
-        let store = memory().await;
-        let mut soon = planned_calendar();
-        soon.closes = at("2020-05-28 08:00");
-        let facts = Facts::fold(key(), Zone::Europe__Paris, None, &journal_of(&store).await, FarSide::WELL);
-        let plea = Derogation { reason: "strike".to_owned(), who: "rectorat".to_owned() };
-        let policy = Policy { overrides: true, enforce: true };
-        let permit = match decide(&facts, LoadCalendar { calendar: soon }, noon(), Some(plea), policy) {
-            Verdict::Allowed(permit) => permit,
-            verdict @ (Verdict::Already | Verdict::Refused(_)) => panic!("{verdict:?}"),
-        };
-        let mut tx = store.write().await.unwrap();
-        crate::store::campaigns::load_calendar(&mut tx, permit, noon()).await.unwrap();
-        let entry = journal_table::list(&mut tx, None).await.unwrap().remove(0);
-        assert_eq!((entry.kind.as_str(), entry.who.as_deref()), (DEROGATION_KIND, Some("rectorat")));
-        assert_eq!(entry.text, "calendar 3E DEFINITIVE: strike");
-        // Without one nothing is written: reopening is refused, and the store gets no permit at all.
-        assert!(!matches!(decide(&facts, Reopen, noon(), None, policy), Verdict::Allowed(_)));
+        for store in stores().await {
+            let mut soon = planned_calendar();
+            soon.closes = at("2020-05-28 08:00");
+            let facts = Facts::fold(key(), Zone::Europe__Paris, None, &journal_of(&store).await, FarSide::WELL);
+            let plea = Derogation { reason: "strike".to_owned(), who: "rectorat".to_owned() };
+            let policy = Policy { overrides: true, enforce: true };
+            let permit = match decide(&facts, LoadCalendar { calendar: soon }, noon(), Some(plea), policy) {
+                Verdict::Allowed(permit) => permit,
+                verdict @ (Verdict::Already | Verdict::Refused(_)) => panic!("{verdict:?}"),
+            };
+            let mut tx = store.write().await.unwrap();
+            crate::store::campaigns::load_calendar(&mut tx, permit, noon()).await.unwrap();
+            let entry = journal_table::list(&mut tx, None).await.unwrap().remove(0);
+            assert_eq!((entry.kind.as_str(), entry.who.as_deref()), (DEROGATION_KIND, Some("rectorat")));
+            assert_eq!(entry.text, "calendar 3E DEFINITIVE: strike");
+            // Without one nothing is written: reopening is refused, and the store gets no permit at all.
+            assert!(!matches!(decide(&facts, Reopen, noon(), None, policy), Verdict::Allowed(_)));
+        }
     }
 }

@@ -2,16 +2,26 @@
 //! No table is named here.
 
 use crate::crash::{Crash, Point};
-use crate::store::StoreError;
-use crate::store::value::{Row, Value};
-use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqlitePool, Transaction};
+use crate::domain::school::SchoolKey;
+use crate::store::{
+    StoreError,
+    group::{Group, Turn},
+    value::{Row, Value},
+};
+use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
+use std::sync::Arc;
 
 /// Rows a statement: past this, multi-row inserts gain nothing more (traps.md), and placeholders stay far below the
 /// engines' limits (32 766 on SQLite).
 pub const ROWS_A_STATEMENT: usize = 500;
-/// The advisory lock that makes PostgreSQL's writers take turns, as SQLite's do; it ends with its transaction, so that a
+/// The advisory lock that makes PostgreSQL's writers take turns, as SQLite's do. It ends with its transaction, so that a
 /// connection pooler does no harm. The number is ours alone: `navette` in ASCII.
 const WRITERS: i64 = 0x6e_6176_6574_7465;
+/// Waits for a lock longer than this end the transaction: far longer than any of ours lasts.
+const LOCK_TIMEOUT: &str = "30s";
+/// The server ends a transaction whose program fell silent inside it, frozen or its host gone: what it locked is free
+/// again long before its lease is stale.
+const SILENCE_MAX: &str = "30s";
 
 /// Where the tables lie.
 #[derive(Clone, Debug)]
@@ -22,6 +32,8 @@ pub(crate) enum Engine {
         writer: SqlitePool,
         /// Those that read.
         readers: SqlitePool,
+        /// How writers share its commits; none in memory, where a commit costs nothing.
+        group: Option<Arc<Group>>,
     },
     /// A server.
     Postgres(PgPool),
@@ -35,6 +47,7 @@ pub struct Tx {
 
 enum Open {
     Sqlite(Transaction<'static, Sqlite>),
+    SqliteTurn(Turn),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -43,8 +56,13 @@ enum Open {
 pub(crate) enum Access {
     /// Reads one consistent state.
     Read,
-    /// Writes; writers take turns from the first statement on, so that what was read still holds when it is acted on.
+    /// Writes anywhere; writers take turns from the first statement on, so that what was read still holds when it is
+    /// acted on.
     Write,
+    /// Writes what belongs to one school: on a server the others' writers go on beside it.
+    WriteSchool(SchoolKey),
+    /// Claims by the locks of rows alone, and waits for nobody who holds one.
+    Claim,
 }
 
 impl Tx {
@@ -57,6 +75,14 @@ impl Tx {
         Ok(Self { open, crash })
     }
 
+    /// Whether rows are locked one by one: SQLite has one writer, who needs no such locks and no words for them.
+    pub(crate) const fn locks_rows(&self) -> bool {
+        match &self.open {
+            Open::Sqlite(_) | Open::SqliteTurn(_) => false,
+            Open::Postgres(_) => true,
+        }
+    }
+
     /// Makes what was written durable, then passes `point`.
     ///
     /// # Errors
@@ -64,6 +90,7 @@ impl Tx {
     pub async fn commit(self, point: Point) -> Result<(), StoreError> {
         match self.open {
             Open::Sqlite(open) => open.commit().await?,
+            Open::SqliteTurn(turn) => turn.commit().await?,
             Open::Postgres(open) => open.commit().await?,
         }
         self.crash.reach(point).await;
@@ -79,10 +106,8 @@ impl Tx {
     pub(crate) async fn rows(&mut self, sql: impl SqlSafeStr, values: Vec<Value>) -> Result<Vec<Row>, StoreError> {
         let sql = sql.into_sql_str();
         Ok(match &mut self.open {
-            Open::Sqlite(open) => {
-                let found = bind_sqlite(sql, values).fetch_all(&mut **open).await?;
-                found.into_iter().map(Row::Sqlite).collect()
-            }
+            Open::Sqlite(open) => rows_sqlite(open, sql, values).await?,
+            Open::SqliteTurn(turn) => rows_sqlite(turn.connection()?, sql, values).await?,
             Open::Postgres(open) => {
                 let found = bind_postgres(sql, values).fetch_all(&mut **open).await?;
                 found.into_iter().map(Row::Postgres).collect()
@@ -133,10 +158,34 @@ impl Tx {
         Ok(found)
     }
 
+    /// Runs `head FROM (VALUES …) AS given tail` for all rows, many rows a statement: what is updated is told row by row, as
+    /// `given.column1` and so on. `fixed` are the values of head and tail.
+    pub(crate) async fn update_each(
+        &mut self,
+        head: &str,
+        fixed: Vec<Value>,
+        rows: Vec<Vec<Value>>,
+        tail: &str,
+    ) -> Result<u64, StoreError> {
+        let mut touched = 0;
+        for chunk in rows.chunks(ROWS_A_STATEMENT) {
+            let columns = chunk.first().map_or(0, Vec::len);
+            let group = |row: usize| placeholders(fixed.len() + row * columns, columns);
+            let groups: Vec<String> = (0..chunk.len()).map(group).collect();
+            let sql = format!("{head} FROM (VALUES {}) AS given {tail}", groups.join(","));
+            let values = fixed.iter().cloned().chain(chunk.iter().flatten().cloned()).collect();
+            touched += self.run(AssertSqlSafe(sql).into_sql_str(), values, Plan::Once).await?;
+        }
+        Ok(touched)
+    }
+
     async fn run(&mut self, sql: SqlStr, values: Vec<Value>, plan: Plan) -> Result<u64, StoreError> {
         let kept = matches!(plan, Plan::Kept);
         Ok(match &mut self.open {
             Open::Sqlite(open) => bind_sqlite(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected(),
+            Open::SqliteTurn(turn) => {
+                bind_sqlite(sql, values).persistent(kept).execute(turn.connection()?).await?.rows_affected()
+            }
             Open::Postgres(open) => {
                 bind_postgres(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected()
             }
@@ -154,17 +203,47 @@ enum Plan {
 async fn begin(engine: &Engine, access: Access) -> Result<Open, StoreError> {
     Ok(match (engine, access) {
         (Engine::Sqlite { readers, .. }, Access::Read) => Open::Sqlite(readers.begin_with("BEGIN").await?),
+        (Engine::Sqlite { group: Some(group), .. }, Access::Write | Access::WriteSchool(_) | Access::Claim) => {
+            Open::SqliteTurn(group.begin().await?)
+        }
         // IMMEDIATE: a transaction that turns from reading to writing fails at once (traps.md, code 517).
-        (Engine::Sqlite { writer, .. }, Access::Write) => Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?),
+        (Engine::Sqlite { writer, group: None, .. }, Access::Write | Access::WriteSchool(_) | Access::Claim) => {
+            Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+        }
         (Engine::Postgres(pool), Access::Read) => {
             Open::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)
         }
+        (Engine::Postgres(pool), Access::Claim) => Open::Postgres(begin_writing(pool).await?),
         (Engine::Postgres(pool), Access::Write) => {
-            let mut open = pool.begin_with("BEGIN ISOLATION LEVEL READ COMMITTED").await?;
+            let mut open = begin_writing(pool).await?;
             sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS).execute(&mut *open).await?;
             Open::Postgres(open)
         }
+        (Engine::Postgres(pool), Access::WriteSchool(school)) => {
+            let mut open = begin_writing(pool).await?;
+            let locks = "SELECT pg_advisory_xact_lock_shared($1), pg_advisory_xact_lock(hashtextextended($2, 0))";
+            sqlx::query(locks).bind(WRITERS).bind(school.to_string()).execute(&mut *open).await?;
+            Open::Postgres(open)
+        }
     })
+}
+
+/// Limits are set for the transaction, not the session: a connection pooler hands that to another program.
+async fn begin_writing(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+    let begin = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; \
+         SET LOCAL idle_in_transaction_session_timeout = '{SILENCE_MAX}'"
+    );
+    // Our own words only.
+    Ok(pool.begin_with(AssertSqlSafe(begin)).await?)
+}
+
+async fn rows_sqlite(
+    connection: &mut SqliteConnection,
+    sql: SqlStr,
+    values: Vec<Value>,
+) -> Result<Vec<Row>, StoreError> {
+    Ok(bind_sqlite(sql, values).fetch_all(connection).await?.into_iter().map(Row::Sqlite).collect())
 }
 
 /// `($5,$6,$7)` for three columns after four values.
@@ -196,38 +275,41 @@ binder!(bind_postgres, Postgres);
 
 #[cfg(test)]
 mod tests {
-    use crate::store::test_support::memory;
+    use crate::store::test_support::stores;
     use crate::store::value::{Value, values};
 
     #[tokio::test]
     async fn many_rows_go_in_by_statements_and_come_out_by_lists() {
-        let store = memory().await;
-        let mut tx = store.write().await.unwrap();
-        let rows = (0..1_201_u32).map(|id| values![format!("secret {id}"), vec![1_u8]]).collect();
-        let head = "INSERT INTO secret (name, value)";
-        assert_eq!(tx.insert(head, rows, "ON CONFLICT DO NOTHING").await.unwrap(), 1_201);
-        let names: Vec<String> = (0..1_300).map(|id| format!("secret {id}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let found = tx.rows_in("SELECT name FROM secret WHERE value = $1 AND name", values![vec![1_u8]], &names, "");
-        assert_eq!(found.await.unwrap().len(), 1_201);
-        assert_eq!(tx.insert(head, Vec::new(), "").await.unwrap(), 0);
+        for store in stores().await {
+            let mut tx = store.write().await.unwrap();
+            let rows = (0..1_201_u32).map(|id| values![format!("secret {id}"), vec![1_u8]]).collect();
+            let head = "INSERT INTO secret (name, value)";
+            assert_eq!(tx.insert(head, rows, "ON CONFLICT DO NOTHING").await.unwrap(), 1_201);
+            let names: Vec<String> = (0..1_300).map(|id| format!("secret {id}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let found =
+                tx.rows_in("SELECT name FROM secret WHERE value = $1 AND name", values![vec![1_u8]], &names, "");
+            assert_eq!(found.await.unwrap().len(), 1_201);
+            assert_eq!(tx.insert(head, Vec::new(), "").await.unwrap(), 0);
+        }
     }
 
     #[tokio::test]
     async fn every_kind_of_value_comes_back_as_it_went() {
-        let store = memory().await;
-        let mut tx = store.write().await.unwrap();
-        let wanted = values![i64::MIN, "œ €\u{a0}'\"", vec![0_u8, 255], None::<i64>, None::<&str>, None::<&[u8]>];
-        let row = tx.row("SELECT $1, $2, $3, $4, $5, $6", wanted.clone()).await.unwrap().unwrap();
-        let mut cells = row.cells();
-        let found = vec![
-            Value::Int(cells.opt_int().unwrap()),
-            Value::Text(cells.opt_text().unwrap()),
-            Value::Blob(cells.opt_blob().unwrap()),
-            Value::Int(cells.opt_int().unwrap()),
-            Value::Text(cells.opt_text().unwrap()),
-            Value::Blob(cells.opt_blob().unwrap()),
-        ];
-        assert_eq!(found, wanted);
+        for store in stores().await {
+            let mut tx = store.write().await.unwrap();
+            let wanted = values![i64::MIN, "œ €\u{a0}'\"", vec![0_u8, 255], None::<i64>, None::<&str>, None::<&[u8]>];
+            let row = tx.row("SELECT $1, $2, $3, $4, $5, $6", wanted.clone()).await.unwrap().unwrap();
+            let mut cells = row.cells();
+            let found = vec![
+                Value::Int(cells.opt_int().unwrap()),
+                Value::Text(cells.opt_text().unwrap()),
+                Value::Blob(cells.opt_blob().unwrap()),
+                Value::Int(cells.opt_int().unwrap()),
+                Value::Text(cells.opt_text().unwrap()),
+                Value::Blob(cells.opt_blob().unwrap()),
+            ];
+            assert_eq!(found, wanted);
+        }
     }
 }

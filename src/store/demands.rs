@@ -119,60 +119,62 @@ pub async fn known(tx: &mut Tx, key: CampaignKey) -> Result<BTreeMap<PupilId, Kn
 mod tests {
     use crate::domain::{event::EventKind, pupil::RepresentativeId, school::Level, track::Track};
     use crate::store::demands::*;
-    use crate::store::test_support::{arrives, at, demands, key, memory, noon, pupil, read, school};
+    use crate::store::test_support::{arrives, at, demands, key, noon, pupil, read, school, stores};
 
     #[tokio::test]
     async fn a_lot_shows_who_is_in_procedure_with_the_last_good_version() {
-        let store = memory().await;
-        let outside = EventKind::Pupil(crate::domain::pupil::Pupil { in_procedure: false, ..pupil(103, "3 A") });
-        let older = EventKind::Pupil(crate::domain::pupil::Pupil { level: Level::SecondeGt, ..pupil(104, "3 A") });
-        let kinds = vec![
-            arrives(102, "3 A"),
-            arrives(100, "3 B"),
-            arrives(99, "3 B"),
-            arrives(101, "3 A"),
-            outside,
-            older,
-            demands(100, 1, 1, Track::SecondeGt),
-            demands(100, 2, 1, Track::SecondeGt),
-            demands(100, 3, 1, Track::Stmg),
-            EventKind::PupilLeft(PupilId(101)),
-        ];
-        read(&store, noon(), kinds).await;
-        let reply = EventKind::Replied {
-            pupil: PupilId(100),
-            level: Level::Troisieme,
-            representative: RepresentativeId(2),
-            agrees: true,
-            accepted: vec![Track::SecondeGt],
-        };
-        let acknowledged = EventKind::Acknowledged {
-            pupil: PupilId(99),
-            level: Level::Troisieme,
-            representative: RepresentativeId(1),
-        };
-        read(&store, at("2020-06-02 18:00"), vec![reply, acknowledged]).await;
-        let mut tx = store.read().await.unwrap();
-        let lot = snapshot(&mut tx, key(), Zone::Europe__Paris).await.unwrap();
-        assert_eq!((lot.cut_seq, lot.epoch), (12, 1));
-        let found: Vec<(i64, Option<u32>, bool, bool)> = lot
-            .pupils
-            .iter()
-            .map(|it| {
-                let version = it.demand.as_ref().map(|demand| demand.version);
-                (it.id.0, version, it.reply.is_some(), it.acknowledgement.is_some())
-            })
-            .collect();
-        assert_eq!(found, [(102, None, false, false), (99, None, false, false), (100, Some(2), true, false)]);
-        let provisional = CampaignKey { phase: Phase::Provisional, ..key() };
-        let lot = snapshot(&mut tx, provisional, Zone::Europe__Paris).await.unwrap();
-        let found: Vec<(bool, bool)> =
-            lot.pupils.iter().map(|it| (it.reply.is_some(), it.acknowledgement.is_some())).collect();
-        assert_eq!(found, [(false, false), (false, true), (false, false)], "each phase has its own answers");
-        let missing = pupils::without_entry(&mut tx, key()).await.unwrap();
-        let missing: Vec<(&str, u32)> = missing.iter().map(|(division, count)| (division.as_str(), *count)).collect();
-        assert_eq!(missing, [("3 A", 1), ("3 B", 1)]);
-        let divisions = pupils::divisions(&mut tx, school(), Level::Troisieme).await.unwrap();
-        assert_eq!(divisions.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["3 A", "3 B"]);
+        for store in stores().await {
+            let outside = EventKind::Pupil(crate::domain::pupil::Pupil { in_procedure: false, ..pupil(103, "3 A") });
+            let older = EventKind::Pupil(crate::domain::pupil::Pupil { level: Level::SecondeGt, ..pupil(104, "3 A") });
+            let kinds = vec![
+                arrives(102, "3 A"),
+                arrives(100, "3 B"),
+                arrives(99, "3 B"),
+                arrives(101, "3 A"),
+                outside,
+                older,
+                demands(100, 1, 1, Track::SecondeGt),
+                demands(100, 2, 1, Track::SecondeGt),
+                demands(100, 3, 1, Track::Stmg),
+                EventKind::PupilLeft(PupilId(101)),
+            ];
+            read(&store, noon(), kinds).await;
+            let reply = EventKind::Replied {
+                pupil: PupilId(100),
+                level: Level::Troisieme,
+                representative: RepresentativeId(2),
+                agrees: true,
+                accepted: vec![Track::SecondeGt],
+            };
+            let acknowledged = EventKind::Acknowledged {
+                pupil: PupilId(99),
+                level: Level::Troisieme,
+                representative: RepresentativeId(1),
+            };
+            read(&store, at("2020-06-02 18:00"), vec![reply, acknowledged]).await;
+            let mut tx = store.read().await.unwrap();
+            let lot = snapshot(&mut tx, key(), Zone::Europe__Paris).await.unwrap();
+            assert_eq!((lot.cut_seq, lot.epoch), (12, 1));
+            let found: Vec<(i64, Option<u32>, bool, bool)> = lot
+                .pupils
+                .iter()
+                .map(|it| {
+                    let version = it.demand.as_ref().map(|demand| demand.version);
+                    (it.id.0, version, it.reply.is_some(), it.acknowledgement.is_some())
+                })
+                .collect();
+            assert_eq!(found, [(102, None, false, false), (99, None, false, false), (100, Some(2), true, false)]);
+            let provisional = CampaignKey { phase: Phase::Provisional, ..key() };
+            let lot = snapshot(&mut tx, provisional, Zone::Europe__Paris).await.unwrap();
+            let found: Vec<(bool, bool)> =
+                lot.pupils.iter().map(|it| (it.reply.is_some(), it.acknowledgement.is_some())).collect();
+            assert_eq!(found, [(false, false), (false, true), (false, false)], "each phase has its own answers");
+            let missing = pupils::without_entry(&mut tx, key()).await.unwrap();
+            let missing: Vec<(&str, u32)> =
+                missing.iter().map(|(division, count)| (division.as_str(), *count)).collect();
+            assert_eq!(missing, [("3 A", 1), ("3 B", 1)]);
+            let divisions = pupils::divisions(&mut tx, school(), Level::Troisieme).await.unwrap();
+            assert_eq!(divisions.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["3 A", "3 B"]);
+        }
     }
 }

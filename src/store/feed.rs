@@ -385,12 +385,15 @@ impl<'a> Page<'a> {
         let over = "ON CONFLICT (uai, year, pupil, phase) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, \
              order_number = excluded.order_number, at_ms = excluded.at_ms WHERE pupil_lock.epoch < excluded.epoch";
         tx.insert(head, rows.collect(), over).await?;
-        let mut confirmed = BTreeSet::new();
-        for ((pupil, phase), locks) in &self.locks {
-            for (lock, at) in locks {
-                orders::confirm_by_lock(tx, self.school, (*pupil, *phase), lock.order, *at).await?;
-                confirmed.insert(lock.order);
-            }
+        let confirmed: BTreeSet<u32> = self.locks.values().flatten().map(|(lock, _)| lock.order).collect();
+        // The first lock of each pupil and phase, then the second ones, as they came.
+        let most = self.locks.values().map(Vec::len).max().unwrap_or_default();
+        for nth in 0..most {
+            let applied = self.locks.iter().filter_map(|((pupil, phase), locks)| {
+                let (lock, at) = locks.get(nth)?;
+                Some(orders::Applied { pupil: *pupil, phase: *phase, order: lock.order, at: *at })
+            });
+            orders::confirm_applied(tx, self.school, &applied.collect::<Vec<_>>()).await?;
         }
         for number in confirmed {
             orders::close_when_answered(tx, self.school, number, self.now).await?;
@@ -471,8 +474,8 @@ mod tests {
     use crate::plan::demands::Snapshot;
     use crate::store::feed::*;
     use crate::store::test_support::{
-        arrives, at, calendar, demands, dump, events as events_of, key, load, load_calendar, locked, memory, noon,
-        permit, read, read_from, school, switched,
+        arrives, at, calendar, demands, dump, events as events_of, key, load, load_calendar, locked, noon, permit,
+        read, read_from, school, stores, switched,
     };
     use crate::store::{Store, campaigns, demands as demand_table, pupils};
 
@@ -492,206 +495,216 @@ mod tests {
 
     #[tokio::test]
     async fn a_feed_never_read_begins_at_its_beginning() {
-        assert_eq!(cursor_of(&memory().await).await, BEGINNING);
+        for store in stores().await {
+            assert_eq!(cursor_of(&store).await, BEGINNING);
+        }
     }
 
     #[tokio::test]
     async fn what_was_read_is_what_the_next_page_is_checked_with() {
-        let store = memory().await;
-        let kinds = vec![
-            arrives(100, "3 A"),
-            arrives(101, "3 B"),
-            demands(100, 1, 2, Track::SecondeGt),
-            demands(100, 2, 2, Track::SecondePro),
-            acknowledged(100, 1),
-            demands(100, 3, 2, Track::SecondeGt),
-            locked(100, 7),
-            locked(100, 8),
-            replied(100, 2),
-            EventKind::PupilLeft(PupilId(101)),
-        ];
-        read(&store, noon(), kinds).await;
-        let ids = BTreeSet::from([PupilId(100), PupilId(101), PupilId(102)]);
-        let mut found = states(&mut store.read().await.unwrap(), school(), &ids).await.unwrap();
-        let jules = found.remove(&PupilId(100)).unwrap();
-        assert!(jules.present && jules.acknowledged_seq == Some(5));
-        // Version 2 lacks its formation (R03): the last good version stands.
-        let state = PhaseState {
-            owner: Some(RepresentativeId(2)),
-            last: Some((3, 6)),
-            locked: Some(Lock { seq: 7, order: 7 }),
-            reply_by: Some(RepresentativeId(2)),
-        };
-        assert_eq!(jules.phases, BTreeMap::from([(Phase::Definitive, state)]));
-        let gone = found.remove(&PupilId(101)).unwrap();
-        assert!(gone.pupil.is_some() && !gone.present && found.is_empty());
+        for store in stores().await {
+            let kinds = vec![
+                arrives(100, "3 A"),
+                arrives(101, "3 B"),
+                demands(100, 1, 2, Track::SecondeGt),
+                demands(100, 2, 2, Track::SecondePro),
+                acknowledged(100, 1),
+                demands(100, 3, 2, Track::SecondeGt),
+                locked(100, 7),
+                locked(100, 8),
+                replied(100, 2),
+                EventKind::PupilLeft(PupilId(101)),
+            ];
+            read(&store, noon(), kinds).await;
+            let ids = BTreeSet::from([PupilId(100), PupilId(101), PupilId(102)]);
+            let mut found = states(&mut store.read().await.unwrap(), school(), &ids).await.unwrap();
+            let jules = found.remove(&PupilId(100)).unwrap();
+            assert!(jules.present && jules.acknowledged_seq == Some(5));
+            // Version 2 lacks its formation (R03): the last good version stands.
+            let state = PhaseState {
+                owner: Some(RepresentativeId(2)),
+                last: Some((3, 6)),
+                locked: Some(Lock { seq: 7, order: 7 }),
+                reply_by: Some(RepresentativeId(2)),
+            };
+            assert_eq!(jules.phases, BTreeMap::from([(Phase::Definitive, state)]));
+            let gone = found.remove(&PupilId(101)).unwrap();
+            assert!(gone.pupil.is_some() && !gone.present && found.is_empty());
+        }
     }
 
     #[tokio::test]
     async fn a_cursor_moves_forward_only_and_within_its_epoch() {
-        let store = memory().await;
-        read(&store, noon(), vec![arrives(100, "3 A"), arrives(101, "3 A")]).await;
-        let now = cursor_of(&store).await;
-        assert_eq!((now.epoch, now.seq, now.last, now.read_at), (1, 2, Some([1; 32]), Some(noon())));
-        for stale in [Cursor { seq: 1, ..now.clone() }, Cursor { epoch: 2, seq: 3, ..now.clone() }] {
+        for store in stores().await {
+            read(&store, noon(), vec![arrives(100, "3 A"), arrives(101, "3 A")]).await;
+            let now = cursor_of(&store).await;
+            assert_eq!((now.epoch, now.seq, now.last, now.read_at), (1, 2, Some([1; 32]), Some(noon())));
+            for stale in [Cursor { seq: 1, ..now.clone() }, Cursor { epoch: 2, seq: 3, ..now.clone() }] {
+                let mut tx = store.write().await.unwrap();
+                let moved = apply(&mut tx, school(), &[], &[], &stale, noon()).await;
+                assert!(matches!(moved, Err(StoreError::FeedMoved(_))));
+            }
             let mut tx = store.write().await.unwrap();
-            let moved = apply(&mut tx, school(), &[], &[], &stale, noon()).await;
-            assert!(matches!(moved, Err(StoreError::FeedMoved(_))));
+            apply(&mut tx, school(), &[], &[(2, "{}".to_owned())], &now, noon()).await.unwrap();
+            assert_eq!(kept(&mut tx, school()).await.unwrap(), [(1, 2, "{}".to_owned())]);
         }
-        let mut tx = store.write().await.unwrap();
-        apply(&mut tx, school(), &[], &[(2, "{}".to_owned())], &now, noon()).await.unwrap();
-        assert_eq!(kept(&mut tx, school()).await.unwrap(), [(1, 2, "{}".to_owned())]);
     }
 
     #[tokio::test]
     async fn a_hole_is_passed_exactly() {
-        let store = memory().await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        let mut tx = store.write().await.unwrap();
-        stop(&mut tx, school(), Stop::Hole { from: 2, to: 4 }, noon()).await.unwrap();
-        assert!(!pass_hole(&mut tx, school(), 2, 5).await.unwrap(), "that is another hole");
-        assert_eq!(cursor(&mut tx, school()).await.unwrap().stopped, Some(Stop::Hole { from: 2, to: 4 }));
-        assert!(pass_hole(&mut tx, school(), 2, 4).await.unwrap());
-        let passed = cursor(&mut tx, school()).await.unwrap();
-        assert_eq!((passed.seq, passed.last, passed.stopped), (4, None, None));
-        assert!(!pass_hole(&mut tx, school(), 2, 4).await.unwrap(), "once");
-        stop(&mut tx, school(), Stop::WentBack, noon()).await.unwrap();
-        assert_eq!(cursor(&mut tx, school()).await.unwrap().stopped, Some(Stop::WentBack));
+        for store in stores().await {
+            read(&store, noon(), vec![arrives(100, "3 A")]).await;
+            let mut tx = store.write().await.unwrap();
+            stop(&mut tx, school(), Stop::Hole { from: 2, to: 4 }, noon()).await.unwrap();
+            assert!(!pass_hole(&mut tx, school(), 2, 5).await.unwrap(), "that is another hole");
+            assert_eq!(cursor(&mut tx, school()).await.unwrap().stopped, Some(Stop::Hole { from: 2, to: 4 }));
+            assert!(pass_hole(&mut tx, school(), 2, 4).await.unwrap());
+            let passed = cursor(&mut tx, school()).await.unwrap();
+            assert_eq!((passed.seq, passed.last, passed.stopped), (4, None, None));
+            assert!(!pass_hole(&mut tx, school(), 2, 4).await.unwrap(), "once");
+            stop(&mut tx, school(), Stop::WentBack, noon()).await.unwrap();
+            assert_eq!(cursor(&mut tx, school()).await.unwrap().stopped, Some(Stop::WentBack));
+        }
     }
 
     #[tokio::test]
     async fn reading_everything_again_changes_nothing() {
-        let store = memory().await;
-        let kinds = || {
-            vec![
-                arrives(100, "3 A"),
-                switched(true, None),
-                demands(100, 1, 1, Track::SecondeGt),
-                demands(100, 2, 2, Track::SecondeGt),
-                demands(100, 2, 1, Track::SecondeGt),
-                acknowledged(100, 1),
-                locked(100, 3),
-                demands(100, 3, 1, Track::SecondeGt),
-                switched(false, None),
-            ]
-        };
-        let opened = at("2020-05-12 10:00");
-        let first = read(&store, opened, kinds()).await;
-        let mut tx = store.write().await.unwrap();
-        campaigns::record_judgement(&mut tx, key(), 2, Judgement::Opening).await.unwrap();
-        tx.commit(Point::FeedApplied).await.unwrap();
-        let before = dump(&store).await;
-        let journal = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
-        let open = anomalies::list(&mut store.read().await.unwrap(), None, true).await.unwrap();
-        assert_eq!(open.len(), 1, "VERROUILLEE stands, PROPRIETAIRE was mended by version 2");
+        for store in stores().await {
+            let kinds = || {
+                vec![
+                    arrives(100, "3 A"),
+                    switched(true, None),
+                    demands(100, 1, 1, Track::SecondeGt),
+                    demands(100, 2, 2, Track::SecondeGt),
+                    demands(100, 2, 1, Track::SecondeGt),
+                    acknowledged(100, 1),
+                    locked(100, 3),
+                    demands(100, 3, 1, Track::SecondeGt),
+                    switched(false, None),
+                ]
+            };
+            let opened = at("2020-05-12 10:00");
+            let first = read(&store, opened, kinds()).await;
+            let mut tx = store.write().await.unwrap();
+            campaigns::record_judgement(&mut tx, key(), 2, Judgement::Opening).await.unwrap();
+            tx.commit(Point::FeedApplied).await.unwrap();
+            let before = dump(&store).await;
+            let journal = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
+            let open = anomalies::list(&mut store.read().await.unwrap(), None, true).await.unwrap();
+            assert_eq!(open.len(), 1, "VERROUILLEE stands, PROPRIETAIRE was mended by version 2");
 
-        let mut tx = store.write().await.unwrap();
-        assert_eq!(begin_epoch(&mut tx, school(), noon()).await.unwrap(), 2);
-        tx.commit(Point::FeedApplied).await.unwrap();
-        assert!(cursor_of(&store).await.reread);
-        let ids = BTreeSet::from([PupilId(100)]);
-        let mut tx = store.read().await.unwrap();
-        assert!(states(&mut tx, school(), &ids).await.unwrap().is_empty(), "rules are judged anew");
-        let half = campaigns::journal(&mut tx, key()).await.unwrap();
-        assert_eq!(half.windows, journal.windows, "the older events stand until they are read again");
-        drop(tx);
-        assert_eq!(read_from(&store, opened, kinds(), Some(false)).await, first);
-        assert_eq!(dump(&store).await, before);
-        assert_eq!(anomalies::list(&mut store.read().await.unwrap(), None, true).await.unwrap(), open);
-        let after = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
-        assert_eq!(after.windows, journal.windows);
-        assert_eq!(after.windows[0].judged, Some(Judgement::Opening));
-        assert_eq!(after.feed_epoch, 2);
+            let mut tx = store.write().await.unwrap();
+            assert_eq!(begin_epoch(&mut tx, school(), noon()).await.unwrap(), 2);
+            tx.commit(Point::FeedApplied).await.unwrap();
+            assert!(cursor_of(&store).await.reread);
+            let ids = BTreeSet::from([PupilId(100)]);
+            let mut tx = store.read().await.unwrap();
+            assert!(states(&mut tx, school(), &ids).await.unwrap().is_empty(), "rules are judged anew");
+            let half = campaigns::journal(&mut tx, key()).await.unwrap();
+            assert_eq!(half.windows, journal.windows, "the older events stand until they are read again");
+            drop(tx);
+            assert_eq!(read_from(&store, opened, kinds(), Some(false)).await, first);
+            assert_eq!(dump(&store).await, before);
+            assert_eq!(anomalies::list(&mut store.read().await.unwrap(), None, true).await.unwrap(), open);
+            let after = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
+            assert_eq!(after.windows, journal.windows);
+            assert_eq!(after.windows[0].judged, Some(Judgement::Opening));
+            assert_eq!(after.feed_epoch, 2);
+        }
     }
 
     #[tokio::test]
     async fn a_feed_that_went_back_forgets_the_openings_it_no_longer_shows_and_no_demand() {
-        let store = memory().await;
-        let kinds = vec![arrives(100, "3 A"), switched(true, None), demands(100, 1, 1, Track::SecondeGt)];
-        let lost = vec![switched(false, None), demands(100, 2, 1, Track::SecondeGt)];
-        read(&store, noon(), kinds.iter().cloned().chain(lost).collect()).await;
-        let mut tx = store.write().await.unwrap();
-        begin_epoch(&mut tx, school(), noon()).await.unwrap();
-        tx.commit(Point::FeedApplied).await.unwrap();
-        read_from(&store, noon(), kinds, Some(true)).await;
-        let windows = |journal: Journal| journal.windows.iter().map(|it| it.open).collect::<Vec<_>>();
-        let mut tx = store.read().await.unwrap();
-        assert_eq!(windows(campaigns::journal(&mut tx, key()).await.unwrap()), [true, false]);
-        drop(tx);
-        read_from(&store, noon(), Vec::new(), Some(false)).await;
-        let mut tx = store.read().await.unwrap();
-        assert_eq!(windows(campaigns::journal(&mut tx, key()).await.unwrap()), [true]);
-        // R18: nothing a family validated is ever lost.
-        let known = demand_table::known(&mut tx, key()).await.unwrap();
-        assert_eq!(known[&PupilId(100)].last_version, Some(2));
+        for store in stores().await {
+            let kinds = vec![arrives(100, "3 A"), switched(true, None), demands(100, 1, 1, Track::SecondeGt)];
+            let lost = vec![switched(false, None), demands(100, 2, 1, Track::SecondeGt)];
+            read(&store, noon(), kinds.iter().cloned().chain(lost).collect()).await;
+            let mut tx = store.write().await.unwrap();
+            begin_epoch(&mut tx, school(), noon()).await.unwrap();
+            tx.commit(Point::FeedApplied).await.unwrap();
+            read_from(&store, noon(), kinds, Some(true)).await;
+            let windows = |journal: Journal| journal.windows.iter().map(|it| it.open).collect::<Vec<_>>();
+            let mut tx = store.read().await.unwrap();
+            assert_eq!(windows(campaigns::journal(&mut tx, key()).await.unwrap()), [true, false]);
+            drop(tx);
+            read_from(&store, noon(), Vec::new(), Some(false)).await;
+            let mut tx = store.read().await.unwrap();
+            assert_eq!(windows(campaigns::journal(&mut tx, key()).await.unwrap()), [true]);
+            // R18: nothing a family validated is ever lost.
+            let known = demand_table::known(&mut tx, key()).await.unwrap();
+            assert_eq!(known[&PupilId(100)].last_version, Some(2));
+        }
     }
 
     #[tokio::test]
     async fn late_is_what_was_late_on_arrival() {
-        let store = memory().await;
-        read(&store, at("2020-05-04 08:00"), vec![arrives(100, "3 A"), arrives(101, "3 B")]).await;
-        load_calendar(&store, at("2020-05-04 08:00")).await;
-        let kinds = || vec![arrives(100, "3 A"), demands(100, 1, 1, Track::SecondeGt)];
-        read(&store, at("2020-05-26 12:00"), vec![demands(100, 1, 1, Track::SecondeGt)]).await;
-        read(&store, at("2020-05-27 16:16"), vec![demands(101, 1, 1, Track::SecondeGt)]).await;
-        let late = |snapshot: Snapshot| {
-            snapshot.pupils.iter().map(|pupil| pupil.demand.as_ref().unwrap().late).collect::<Vec<_>>()
-        };
-        let zone = Zone::Europe__Paris;
-        let mut tx = store.read().await.unwrap();
-        assert_eq!(late(demand_table::snapshot(&mut tx, key(), zone).await.unwrap()), [false, true]);
-        drop(tx);
-        // The councils move closer: what was in time stays so when it is read again.
-        let mut sooner = calendar();
-        sooner.closes = at("2020-05-20 12:00");
-        for start in sooner.councils.values_mut() {
-            *start = at("2020-05-26 10:00");
+        for store in stores().await {
+            read(&store, at("2020-05-04 08:00"), vec![arrives(100, "3 A"), arrives(101, "3 B")]).await;
+            load_calendar(&store, at("2020-05-04 08:00")).await;
+            let kinds = || vec![arrives(100, "3 A"), demands(100, 1, 1, Track::SecondeGt)];
+            read(&store, at("2020-05-26 12:00"), vec![demands(100, 1, 1, Track::SecondeGt)]).await;
+            read(&store, at("2020-05-27 16:16"), vec![demands(101, 1, 1, Track::SecondeGt)]).await;
+            let late = |snapshot: Snapshot| {
+                snapshot.pupils.iter().map(|pupil| pupil.demand.as_ref().unwrap().late).collect::<Vec<_>>()
+            };
+            let zone = Zone::Europe__Paris;
+            let mut tx = store.read().await.unwrap();
+            assert_eq!(late(demand_table::snapshot(&mut tx, key(), zone).await.unwrap()), [false, true]);
+            drop(tx);
+            // The councils move closer: what was in time stays so when it is read again.
+            let mut sooner = calendar();
+            sooner.closes = at("2020-05-20 12:00");
+            for start in sooner.councils.values_mut() {
+                *start = at("2020-05-26 10:00");
+            }
+            load(&store, sooner, at("2020-05-12 12:00")).await;
+            let mut tx = store.write().await.unwrap();
+            begin_epoch(&mut tx, school(), noon()).await.unwrap();
+            tx.commit(Point::FeedApplied).await.unwrap();
+            let again = read_from(&store, at("2020-05-26 12:00"), kinds(), Some(false)).await;
+            assert_eq!(again.len(), 3, "{again:?}");
+            let mut tx = store.read().await.unwrap();
+            let raised = anomalies::list(&mut tx, None, false).await.unwrap();
+            let subjects: Vec<Subject> = raised.into_iter().map(|(_, _, anomaly, _)| anomaly.subject).collect();
+            assert_eq!(subjects, [Subject::Pupil(PupilId(101), Some(Phase::Definitive))]);
+            let snapshot = demand_table::snapshot(&mut tx, key(), zone).await.unwrap();
+            assert_eq!(late(snapshot), [false, true]);
         }
-        load(&store, sooner, at("2020-05-12 12:00")).await;
-        let mut tx = store.write().await.unwrap();
-        begin_epoch(&mut tx, school(), noon()).await.unwrap();
-        tx.commit(Point::FeedApplied).await.unwrap();
-        let again = read_from(&store, at("2020-05-26 12:00"), kinds(), Some(false)).await;
-        assert_eq!(again.len(), 3, "{again:?}");
-        let mut tx = store.read().await.unwrap();
-        let raised = anomalies::list(&mut tx, None, false).await.unwrap();
-        let subjects: Vec<Subject> = raised.into_iter().map(|(_, _, anomaly, _)| anomaly.subject).collect();
-        assert_eq!(subjects, [Subject::Pupil(PupilId(101), Some(Phase::Definitive))]);
-        let snapshot = demand_table::snapshot(&mut tx, key(), zone).await.unwrap();
-        assert_eq!(late(snapshot), [false, true]);
     }
 
     #[tokio::test]
     async fn an_opening_is_an_orders_or_a_persons() {
-        let store = memory().await;
-        load_calendar(&store, at("2020-05-04 08:00")).await;
-        let permit = permit(&store, Open, noon()).await;
-        let mut tx = store.write().await.unwrap();
-        let motive = Motive::Opening;
-        let by_hand = true;
-        let order = orders::intend_window(&mut tx, permit, motive, by_hand, noon()).await.unwrap();
-        tx.commit(Point::OrderIntended).await.unwrap();
-        let kinds = vec![switched(true, Some(order.number)), switched(false, None), switched(true, Some(99))];
-        read(&store, noon(), kinds).await;
-        let journal = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
-        let by: Vec<By> = journal.windows.iter().map(|event| event.by).collect();
-        // An order that is not in this ledger is nobody's we know.
-        assert_eq!(by, [By::Order { action: OrderAction::Open, by_hand: true }, By::Person, By::Person]);
-        assert_eq!(journal.pending, None, "the feed shows the order");
+        for store in stores().await {
+            load_calendar(&store, at("2020-05-04 08:00")).await;
+            let permit = permit(&store, Open, noon()).await;
+            let mut tx = store.write().await.unwrap();
+            let motive = Motive::Opening;
+            let by_hand = true;
+            let order = orders::intend_window(&mut tx, permit, motive, by_hand, noon()).await.unwrap();
+            tx.commit(Point::OrderIntended).await.unwrap();
+            let kinds = vec![switched(true, Some(order.number)), switched(false, None), switched(true, Some(99))];
+            read(&store, noon(), kinds).await;
+            let journal = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
+            let by: Vec<By> = journal.windows.iter().map(|event| event.by).collect();
+            // An order that is not in this ledger is nobody's we know.
+            assert_eq!(by, [By::Order { action: OrderAction::Open, by_hand: true }, By::Person, By::Person]);
+            assert_eq!(journal.pending, None, "the feed shows the order");
+        }
     }
 
     #[tokio::test]
     async fn a_page_of_thousands_goes_in_and_comes_back() {
-        let store = memory().await;
-        let mut kinds: Vec<EventKind> = (0..1_500).map(|id| arrives(id, "3 A")).collect();
-        kinds.extend((0..1_500).map(|id| demands(id, 1, 1, Track::SecondeGt)));
-        let changes = read(&store, noon(), kinds).await;
-        assert_eq!(changes.len(), 3_000);
-        let events = events_of(1, noon(), (0..1_500).map(|id| arrives(id, "3 A")).collect());
-        let mut tx = store.read().await.unwrap();
-        let found = states(&mut tx, school(), &events::pupils(&events)).await.unwrap();
-        assert_eq!(found.len(), 1_500);
-        assert!(found.values().all(|state| state.phases.len() == 1));
-        assert_eq!(pupils::of_school(&mut tx, school()).await.unwrap().len(), 1_500);
+        for store in stores().await {
+            let mut kinds: Vec<EventKind> = (0..1_500).map(|id| arrives(id, "3 A")).collect();
+            kinds.extend((0..1_500).map(|id| demands(id, 1, 1, Track::SecondeGt)));
+            let changes = read(&store, noon(), kinds).await;
+            assert_eq!(changes.len(), 3_000);
+            let events = events_of(1, noon(), (0..1_500).map(|id| arrives(id, "3 A")).collect());
+            let mut tx = store.read().await.unwrap();
+            let found = states(&mut tx, school(), &events::pupils(&events)).await.unwrap();
+            assert_eq!(found.len(), 1_500);
+            assert!(found.values().all(|state| state.phases.len() == 1));
+            assert_eq!(pupils::of_school(&mut tx, school()).await.unwrap().len(), 1_500);
+        }
     }
 }

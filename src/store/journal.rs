@@ -57,19 +57,20 @@ pub async fn list(tx: &mut Tx, school: Option<SchoolKey>) -> Result<Vec<Entry>, 
 #[cfg(test)]
 mod tests {
     use crate::store::journal::*;
-    use crate::store::test_support::{memory, noon, other_school, school};
+    use crate::store::test_support::{noon, other_school, school, stores};
 
     #[tokio::test]
     async fn entries_come_back_in_order_and_by_school() {
-        let store = memory().await;
-        let mut tx = store.write().await.unwrap();
-        write(&mut tx, Some(school()), "settle", "wrong school", Some("head"), noon()).await.unwrap();
-        write(&mut tx, None, "purge", "2018", None, noon().plus_s(-60)).await.unwrap();
-        let (text, who) = ("wrong school".to_owned(), Some("head".to_owned()));
-        let first = Entry { school: Some(school()), at: noon(), kind: "settle".to_owned(), text, who };
-        let all = list(&mut tx, None).await.unwrap();
-        assert_eq!((all.len(), &all[0], all[1].school), (2, &first, None));
-        assert_eq!(list(&mut tx, Some(school())).await.unwrap(), [first]);
-        assert_eq!(list(&mut tx, Some(other_school())).await.unwrap(), []);
+        for store in stores().await {
+            let mut tx = store.write().await.unwrap();
+            write(&mut tx, Some(school()), "settle", "wrong school", Some("head"), noon()).await.unwrap();
+            write(&mut tx, None, "purge", "2018", None, noon().plus_s(-60)).await.unwrap();
+            let (text, who) = ("wrong school".to_owned(), Some("head".to_owned()));
+            let first = Entry { school: Some(school()), at: noon(), kind: "settle".to_owned(), text, who };
+            let all = list(&mut tx, None).await.unwrap();
+            assert_eq!((all.len(), &all[0], all[1].school), (2, &first, None));
+            assert_eq!(list(&mut tx, Some(school())).await.unwrap(), [first]);
+            assert_eq!(list(&mut tx, Some(other_school())).await.unwrap(), []);
+        }
     }
 }

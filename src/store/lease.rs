@@ -2,8 +2,10 @@
 
 use crate::crash::Point;
 use crate::domain::{school::SchoolKey, time::Timestamp};
-use crate::store::value::values;
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{
+    Store, StoreError, Tx,
+    value::{Row, values},
+};
 use rustix::process::{Pid, test_kill_process};
 use std::{
     collections::BTreeMap,
@@ -62,11 +64,16 @@ impl Lease {
         self.epoch
     }
 
-    /// Refuses the rest of the transaction once another run took the school over.
+    /// Refuses the rest of the transaction once another run took the school over. Until it ends nobody does: on a server
+    /// its row is locked, and a claim passes it over.
     pub(crate) async fn check(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        let sql = "SELECT COUNT(*) FROM lease WHERE uai = $1 AND year = $2 AND epoch = $3 AND held = 1";
-        let mine = tx.number(sql, values![self.school.uai, self.school.year, self.epoch]).await?;
-        if mine == 1 { Ok(()) } else { Err(StoreError::LeaseLost(self.school)) }
+        let sql = if tx.locks_rows() {
+            "SELECT 1 FROM lease WHERE uai = $1 AND year = $2 AND epoch = $3 AND held = 1 FOR SHARE"
+        } else {
+            "SELECT 1 FROM lease WHERE uai = $1 AND year = $2 AND epoch = $3 AND held = 1"
+        };
+        let mine = tx.row(sql, values![self.school.uai, self.school.year, self.epoch]).await?;
+        mine.map(|_| ()).ok_or(StoreError::LeaseLost(self.school))
     }
 }
 
@@ -92,25 +99,22 @@ pub async fn take(
     now: Timestamp,
     stale_after_s: i64,
 ) -> Result<Result<Lease, HeldBy>, StoreError> {
-    let mut tx = store.write().await?;
-    let sql = "SELECT epoch, held, host, process, since_ms, heartbeat_at_ms FROM lease WHERE uai = $1 AND year = $2";
-    let mut epoch = 0;
-    if let Some(row) = tx.row(sql, values![school.uai, school.year]).await? {
-        let mut cells = row.cells();
-        epoch = cells.u64()?;
-        let held = cells.flag()?;
-        let (host, process) = (cells.text()?, cells.u32()?);
-        let by = HeldBy { host, process, since: cells.at()?, heartbeat_at: cells.at()? };
-        let stale = now > by.heartbeat_at.plus_s(stale_after_s);
-        if held && !stale && !is_dead(&by, holder, school, store.holding()) {
-            return Ok(Err(by));
-        }
+    let mut tx = store.claim().await?;
+    let free = "INSERT INTO lease (uai, year, epoch, held, host, process, since_ms, heartbeat_at_ms) \
+         VALUES ($1, $2, 0, 0, '', 0, 0, 0) ON CONFLICT (uai, year) DO NOTHING";
+    tx.execute(free, values![school.uai, school.year]).await?;
+    let Some((epoch, held, by)) = claim(&mut tx, school).await? else {
+        // Its holder writes this very moment, or another claims it: it lives.
+        let by = row(&mut tx, school).await?.ok_or(StoreError::Damaged("a lease is missing"))?.2;
+        return Ok(Err(by));
+    };
+    let stale = now > by.heartbeat_at.plus_s(stale_after_s);
+    if held && !stale && !is_dead(&by, holder, school, store.holding()) {
+        return Ok(Err(by));
     }
-    epoch += 1;
-    let sql = "INSERT INTO lease (uai, year, epoch, held, host, process, since_ms, heartbeat_at_ms) \
-         VALUES ($1, $2, $3, 1, $4, $5, $6, $6) ON CONFLICT (uai, year) DO UPDATE SET epoch = excluded.epoch, held = 1, \
-         host = excluded.host, process = excluded.process, since_ms = excluded.since_ms, \
-         heartbeat_at_ms = excluded.heartbeat_at_ms";
+    let epoch = epoch + 1;
+    let sql = "UPDATE lease SET epoch = $3, held = 1, host = $4, process = $5, since_ms = $6, heartbeat_at_ms = $6 \
+         WHERE uai = $1 AND year = $2";
     tx.execute(sql, values![school.uai, school.year, epoch, &holder.host, holder.process, now]).await?;
     let holding = store.holding().clone();
     holding.change(|held| held.insert(school, epoch));
@@ -120,15 +124,39 @@ pub async fn take(
     Ok(Ok(lease))
 }
 
+/// A lease's epoch, whether it is held, and by whom, of a row that this transaction locks; none where another one does.
+async fn claim(tx: &mut Tx, school: SchoolKey) -> Result<Option<(u64, bool, HeldBy)>, StoreError> {
+    if !tx.locks_rows() {
+        return row(tx, school).await;
+    }
+    let sql = "SELECT epoch, held, host, process, since_ms, heartbeat_at_ms FROM lease WHERE uai = $1 AND year = $2 \
+         FOR UPDATE SKIP LOCKED";
+    tx.row(sql, values![school.uai, school.year]).await?.as_ref().map(read).transpose()
+}
+
+async fn row(tx: &mut Tx, school: SchoolKey) -> Result<Option<(u64, bool, HeldBy)>, StoreError> {
+    let sql = "SELECT epoch, held, host, process, since_ms, heartbeat_at_ms FROM lease WHERE uai = $1 AND year = $2";
+    tx.row(sql, values![school.uai, school.year]).await?.as_ref().map(read).transpose()
+}
+
+fn read(row: &Row) -> Result<(u64, bool, HeldBy), StoreError> {
+    let mut cells = row.cells();
+    let (epoch, held) = (cells.u64()?, cells.flag()?);
+    let (host, process) = (cells.text()?, cells.u32()?);
+    Ok((epoch, held, HeldBy { host, process, since: cells.at()?, heartbeat_at: cells.at()? }))
+}
+
 /// Gives a sign of life.
 ///
 /// # Errors
 /// `LeaseLost` when another run took the school over.
 pub async fn renew(tx: &mut Tx, lease: &Lease, now: Timestamp) -> Result<(), StoreError> {
-    lease.check(tx).await?;
-    let sql = "UPDATE lease SET heartbeat_at_ms = $3 WHERE uai = $1 AND year = $2 AND heartbeat_at_ms < $3";
-    tx.execute(sql, values![lease.school.uai, lease.school.year, now]).await?;
-    Ok(())
+    let sql = "UPDATE lease SET heartbeat_at_ms = CASE WHEN heartbeat_at_ms < $3 THEN $3 ELSE heartbeat_at_ms END \
+         WHERE uai = $1 AND year = $2 AND epoch = $4 AND held = 1";
+    match tx.execute(sql, values![lease.school.uai, lease.school.year, now, lease.epoch]).await? {
+        1 => Ok(()),
+        _ => Err(StoreError::LeaseLost(lease.school)),
+    }
 }
 
 /// Gives the school back. One that another run took over meanwhile is left alone.
@@ -146,7 +174,7 @@ pub async fn release(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
 /// # Errors
 /// When the database cannot be used.
 pub async fn holder(tx: &mut Tx, school: SchoolKey) -> Result<Option<HeldBy>, StoreError> {
-    Ok(holders(tx).await?.remove(&school))
+    Ok(row(tx, school).await?.filter(|(_, held, _)| *held).map(|(.., by)| by))
 }
 
 /// Who holds which school now.
@@ -179,7 +207,7 @@ fn is_dead(by: &HeldBy, holder: &Holder, school: SchoolKey, holding: &Holding) -
 mod tests {
     use crate::crash::Crash;
     use crate::store::lease::*;
-    use crate::store::test_support::{file, holder, memory, noon, other_school, school};
+    use crate::store::test_support::{holder, noon, other_school, places, school, stores};
     use rstest::rstest;
 
     const STALE_S: i64 = 600;
@@ -189,25 +217,26 @@ mod tests {
     }
 
     async fn check(store: &Store, lease: &Lease) -> Result<(), StoreError> {
-        lease.check(&mut store.read().await.unwrap()).await
+        lease.check(&mut store.write().await.unwrap()).await
     }
 
     #[tokio::test]
     async fn one_run_a_school_at_a_time() {
-        let store = memory().await;
-        let lease = take(&store, school(), &holder(), noon(), STALE_S).await.unwrap().unwrap();
-        let by = take(&store, school(), &holder(), noon().plus_s(60), STALE_S).await.unwrap().unwrap_err();
-        let Holder { host, process } = holder();
-        assert_eq!(by, HeldBy { host, process, since: noon(), heartbeat_at: noon() });
-        assert_eq!(current(&store).await, Some(by));
-        assert!(take(&store, other_school(), &holder(), noon(), STALE_S).await.unwrap().is_ok());
-        let mut tx = store.write().await.unwrap();
-        release(&mut tx, &lease).await.unwrap();
-        tx.commit(Point::Settled).await.unwrap();
-        assert!(matches!(check(&store, &lease).await, Err(StoreError::LeaseLost(_))), "given back is given back");
-        drop(lease);
-        let again = take(&store, school(), &holder(), noon(), STALE_S).await.unwrap().unwrap();
-        assert_eq!(again.epoch(), 2);
+        for store in stores().await {
+            let lease = take(&store, school(), &holder(), noon(), STALE_S).await.unwrap().unwrap();
+            let by = take(&store, school(), &holder(), noon().plus_s(60), STALE_S).await.unwrap().unwrap_err();
+            let Holder { host, process } = holder();
+            assert_eq!(by, HeldBy { host, process, since: noon(), heartbeat_at: noon() });
+            assert_eq!(current(&store).await, Some(by));
+            assert!(take(&store, other_school(), &holder(), noon(), STALE_S).await.unwrap().is_ok());
+            let mut tx = store.write().await.unwrap();
+            release(&mut tx, &lease).await.unwrap();
+            tx.commit(Point::Settled).await.unwrap();
+            assert!(matches!(check(&store, &lease).await, Err(StoreError::LeaseLost(_))), "given back is given back");
+            drop(lease);
+            let again = take(&store, school(), &holder(), noon(), STALE_S).await.unwrap().unwrap();
+            assert_eq!(again.epoch(), 2);
+        }
     }
 
     async fn current(store: &Store) -> Option<HeldBy> {
@@ -228,46 +257,51 @@ mod tests {
         #[case] after_s: i64,
         #[case] taken_over: bool,
     ) {
-        let (folder, store) = file(Crash::off()).await;
-        let before = {
-            // Another process has another store, and it died without a word.
-            let theirs = Store::open(&crate::store::test_support::url(&folder), Crash::off()).await.unwrap();
-            take(&theirs, school(), &other(host, process), noon(), STALE_S).await.unwrap().unwrap()
-        };
-        let now = noon().plus_s(after_s);
-        let taken = take(&store, school(), &holder(), now, STALE_S).await.unwrap();
-        assert_eq!(taken.is_ok(), taken_over);
-        assert_eq!(check(&store, &before).await.is_err(), taken_over);
+        for place in places().await {
+            let store = place.open(Crash::off()).await;
+            let before = {
+                // Another process has another store, and it died without a word.
+                let theirs = place.open(Crash::off()).await;
+                take(&theirs, school(), &other(host, process), noon(), STALE_S).await.unwrap().unwrap()
+            };
+            let now = noon().plus_s(after_s);
+            let taken = take(&store, school(), &holder(), now, STALE_S).await.unwrap();
+            assert_eq!(taken.is_ok(), taken_over);
+            assert_eq!(check(&store, &before).await.is_err(), taken_over);
+        }
     }
 
     #[tokio::test]
     async fn a_sign_of_life_keeps_it_and_a_lost_one_gives_none() {
-        let store = memory().await;
-        let lease = take(&store, school(), &other("far", 1), noon(), STALE_S).await.unwrap().unwrap();
-        let mut tx = store.write().await.unwrap();
-        renew(&mut tx, &lease, noon().plus_s(STALE_S)).await.unwrap();
-        tx.commit(Point::Settled).await.unwrap();
-        let later = noon().plus_s(2 * STALE_S);
-        assert!(take(&store, school(), &holder(), later, STALE_S).await.unwrap().is_err());
-        let theirs = take(&store, school(), &holder(), later.plus_s(1), STALE_S).await.unwrap().unwrap();
-        let mut tx = store.write().await.unwrap();
-        assert!(matches!(renew(&mut tx, &lease, later).await, Err(StoreError::LeaseLost(_))));
-        release(&mut tx, &lease).await.unwrap();
-        assert!(theirs.check(&mut tx).await.is_ok(), "a lost lease gives nothing back");
+        for store in stores().await {
+            let lease = take(&store, school(), &other("far", 1), noon(), STALE_S).await.unwrap().unwrap();
+            let mut tx = store.write().await.unwrap();
+            renew(&mut tx, &lease, noon().plus_s(STALE_S)).await.unwrap();
+            tx.commit(Point::Settled).await.unwrap();
+            let later = noon().plus_s(2 * STALE_S);
+            assert!(take(&store, school(), &holder(), later, STALE_S).await.unwrap().is_err());
+            let theirs = take(&store, school(), &holder(), later.plus_s(1), STALE_S).await.unwrap().unwrap();
+            let mut tx = store.write().await.unwrap();
+            assert!(matches!(renew(&mut tx, &lease, later).await, Err(StoreError::LeaseLost(_))));
+            release(&mut tx, &lease).await.unwrap();
+            assert!(theirs.check(&mut tx).await.is_ok(), "a lost lease gives nothing back");
+        }
     }
 
     #[tokio::test]
     async fn a_crash_at_the_commit_leaves_a_lease_that_is_taken_over() {
-        let crash = Crash::counting();
-        let (_folder, store) = file(crash.clone()).await;
-        crash.arm(Point::LeaseTaken, 1);
-        let holder = holder();
-        tokio::select! {
-            _ = take(&store, school(), &holder, noon(), STALE_S) => panic!("it passed the point"),
-            () = crash.died() => (),
+        for place in places().await {
+            let crash = Crash::counting();
+            let store = place.open(crash.clone()).await;
+            crash.arm(Point::LeaseTaken, 1);
+            let holder = holder();
+            tokio::select! {
+                _ = take(&store, school(), &holder, noon(), STALE_S) => panic!("it passed the point"),
+                () = crash.died() => (),
+            }
+            crash.disarm();
+            let again = take(&store, school(), &holder, noon(), STALE_S).await.unwrap().unwrap();
+            assert_eq!(again.epoch(), 2);
         }
-        crash.disarm();
-        let again = take(&store, school(), &holder, noon(), STALE_S).await.unwrap().unwrap();
-        assert_eq!(again.epoch(), 2);
     }
 }

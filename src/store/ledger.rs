@@ -183,13 +183,21 @@ pub async fn plan_ledger(tx: &mut Tx, key: CampaignKey) -> Result<Ledger, StoreE
 
 async fn last(tx: &mut Tx, key: CampaignKey) -> Result<Option<LastLot>, StoreError> {
     let sql = format!(
-        "SELECT number, content, acknowledgements_content FROM lot WHERE uai = $1 AND year = $2 AND level = $3 \
-         AND phase = $4 AND {COUNTS} ORDER BY number DESC LIMIT 1"
+        "SELECT l.number, l.content, l.acknowledgements_content, CAST(CASE WHEN l.cut_seq = s.feed_seq \
+         AND l.epoch = s.feed_epoch AND s.feed_reread = 0 AND l.name LIKE '%.xml' THEN 1 ELSE 0 END AS BIGINT) FROM lot l \
+         LEFT JOIN school s ON s.uai = l.uai AND s.year = l.year WHERE l.uai = $1 AND l.year = $2 AND l.level = $3 \
+         AND l.phase = $4 AND {COUNTS} ORDER BY l.number DESC LIMIT 1"
     );
     let row = tx.row(sqlx::AssertSqlSafe(sql), own(key)).await?;
     row.map(|row| {
         let mut cells = row.cells();
-        Ok(LastLot { number: cells.u32()?, content: cells.digest()?, acknowledgements: cells.digest()? })
+        // A lot in CSV may have left out who could not be written (`ENCODAGE`); one in XML carries everybody.
+        Ok(LastLot {
+            number: cells.u32()?,
+            content: cells.digest()?,
+            acknowledgements: cells.digest()?,
+            is_current: cells.flag()?,
+        })
     })
     .transpose()
 }
@@ -487,7 +495,7 @@ mod tests {
     use crate::plan::thresholds::Loss;
     use crate::store::ledger::*;
     use crate::store::test_support::{
-        arrives, calendar, demands, key, load, memory, noon, planned, read, school, switched, take,
+        arrives, calendar, demands, key, load, noon, planned, read, school, stores, switched, take,
     };
     use crate::store::{
         Store,
@@ -501,9 +509,16 @@ mod tests {
         lease: Lease,
     }
 
+    async fn wards() -> Vec<Ward> {
+        let mut wards = Vec::new();
+        for store in stores().await {
+            wards.push(Ward::at(store).await);
+        }
+        wards
+    }
+
     impl Ward {
-        async fn new() -> Self {
-            let store = memory().await;
+        async fn at(store: Store) -> Self {
             let lease = take(&store).await;
             Self { store, lease }
         }
@@ -582,203 +597,226 @@ mod tests {
     #[case::refused_for_good(vec![refused(), delivered(), doubtful(), later()], LotState::Rejected)]
     #[tokio::test]
     async fn an_answer_moves_a_lot_forward_only(#[case] outcomes: Vec<Outcome>, #[case] expected: LotState) {
-        let ward = Ward::new().await;
-        ward.intend(1, &[(100, 1)], 4).await.unwrap();
-        for outcome in &outcomes {
-            ward.record(1, outcome).await;
-            ward.record(1, outcome).await;
+        for ward in wards().await {
+            ward.intend(1, &[(100, 1)], 4).await.unwrap();
+            for outcome in &outcomes {
+                ward.record(1, outcome).await;
+                ward.record(1, outcome).await;
+            }
+            assert_eq!(ward.states().await, [(1, expected)]);
         }
-        assert_eq!(ward.states().await, [(1, expected)]);
     }
 
     #[tokio::test]
     async fn a_number_stands_for_one_lot_for_ever() {
-        let ward = Ward::new().await;
-        assert_eq!(ward.intend(1, &[(100, 1), (101, 0)], 4).await.unwrap(), LotId { key: key(), number: 1 });
-        assert!(matches!(ward.intend(1, &[(100, 2)], 5).await, Err(StoreError::Conflict { number: 1, .. })));
-        let (planned, file) = planned(1, &[(100, 1), (101, 0)], 4);
-        let mut tx = ward.store.read().await.unwrap();
-        let lot = waiting(&mut tx, school()).await.unwrap().remove(0);
-        assert_eq!(find(&mut tx, school(), 1).await.unwrap(), Some(lot.clone()));
-        assert_eq!(find(&mut tx, school(), 2).await.unwrap(), None);
-        assert_eq!((lot.name, lot.sha256, lot.bytes.clone()), (file.name, file.sha256, Some(file.bytes.clone())));
-        assert_eq!((lot.size_bytes, lot.cut_seq, lot.epoch), (5, 4, 1));
-        let record = LotRecord {
-            key: key(),
-            number: 1,
-            stamped_at: noon(),
-            counts: planned.lot.head.counts,
-            versions: BTreeMap::from([(PupilId(100), 1)]),
-        };
-        assert_eq!(lot.record, record);
-        assert_eq!(list(&mut tx, None).await.unwrap(), [LotRow { bytes: None, ..lot }]);
+        for ward in wards().await {
+            assert_eq!(ward.intend(1, &[(100, 1), (101, 0)], 4).await.unwrap(), LotId { key: key(), number: 1 });
+            assert!(matches!(ward.intend(1, &[(100, 2)], 5).await, Err(StoreError::Conflict { number: 1, .. })));
+            let (planned, file) = planned(1, &[(100, 1), (101, 0)], 4);
+            let mut tx = ward.store.read().await.unwrap();
+            let lot = waiting(&mut tx, school()).await.unwrap().remove(0);
+            assert_eq!(find(&mut tx, school(), 1).await.unwrap(), Some(lot.clone()));
+            assert_eq!(find(&mut tx, school(), 2).await.unwrap(), None);
+            assert_eq!((lot.name, lot.sha256, lot.bytes.clone()), (file.name, file.sha256, Some(file.bytes.clone())));
+            assert_eq!((lot.size_bytes, lot.cut_seq, lot.epoch), (5, 4, 1));
+            let record = LotRecord {
+                key: key(),
+                number: 1,
+                stamped_at: noon(),
+                counts: planned.lot.head.counts,
+                versions: BTreeMap::from([(PupilId(100), 1)]),
+            };
+            assert_eq!(lot.record, record);
+            assert_eq!(list(&mut tx, None).await.unwrap(), [LotRow { bytes: None, ..lot }]);
+        }
     }
 
     #[tokio::test]
     async fn a_receipt_settles_its_lot_and_replaces_those_before_it() {
-        let ward = Ward::new().await;
-        for number in 1..=4 {
-            ward.intend(number, &[(100, number), (101, 1)], 4).await.unwrap();
+        for ward in wards().await {
+            for number in 1..=4 {
+                ward.intend(number, &[(100, number), (101, 1)], 4).await.unwrap();
+            }
+            ward.record(1, &refused()).await;
+            ward.record(2, &doubtful()).await;
+            let (first, second) = (noon(), noon().plus_s(60));
+            ward.receipt(3, &[(100, 3)], &[101], first).await;
+            ward.receipt(3, &[(100, 9)], &[], second).await;
+            let states = [
+                (1, LotState::Rejected),
+                (2, LotState::Replaced),
+                (3, LotState::Acknowledged),
+                (4, LotState::Intended),
+            ];
+            assert_eq!(ward.states().await, states);
+            let mut tx = ward.store.read().await.unwrap();
+            let third = find(&mut tx, school(), 3).await.unwrap().unwrap();
+            assert_eq!(third.acknowledged_at, Some(first), "the first receipt stands");
+            assert_eq!(siecle_holds(&mut tx, key()).await.unwrap(), BTreeMap::from([(PupilId(100), 3)]));
+            assert_eq!(anomalies::count_open(&mut tx, school()).await.unwrap(), 1);
+            drop(tx);
+            ward.record(3, &doubtful()).await;
+            ward.receipt(2, &[], &[], second).await;
+            ward.receipt(4, &[(100, 4), (101, 1)], &[], second).await;
+            assert_eq!(ward.states().await[2..], [(3, LotState::Acknowledged), (4, LotState::Acknowledged)]);
+            let mut tx = ward.store.read().await.unwrap();
+            assert_eq!(anomalies::count_open(&mut tx, school()).await.unwrap(), 0, "taken at last");
         }
-        ward.record(1, &refused()).await;
-        ward.record(2, &doubtful()).await;
-        let (first, second) = (noon(), noon().plus_s(60));
-        ward.receipt(3, &[(100, 3)], &[101], first).await;
-        ward.receipt(3, &[(100, 9)], &[], second).await;
-        let states =
-            [(1, LotState::Rejected), (2, LotState::Replaced), (3, LotState::Acknowledged), (4, LotState::Intended)];
-        assert_eq!(ward.states().await, states);
-        let mut tx = ward.store.read().await.unwrap();
-        let third = find(&mut tx, school(), 3).await.unwrap().unwrap();
-        assert_eq!(third.acknowledged_at, Some(first), "the first receipt stands");
-        assert_eq!(siecle_holds(&mut tx, key()).await.unwrap(), BTreeMap::from([(PupilId(100), 3)]));
-        assert_eq!(anomalies::count_open(&mut tx, school()).await.unwrap(), 1);
-        drop(tx);
-        ward.record(3, &doubtful()).await;
-        ward.receipt(2, &[], &[], second).await;
-        ward.receipt(4, &[(100, 4), (101, 1)], &[], second).await;
-        assert_eq!(ward.states().await[2..], [(3, LotState::Acknowledged), (4, LotState::Acknowledged)]);
-        let mut tx = ward.store.read().await.unwrap();
-        assert_eq!(anomalies::count_open(&mut tx, school()).await.unwrap(), 0, "taken at last");
     }
 
     #[tokio::test]
     async fn what_the_plan_is_made_from() {
-        let ward = Ward::new().await;
-        let empty = Ledger {
-            next_number: 1,
-            ever_opened: false,
-            closed_seq: None,
-            ended: false,
-            last: None,
-            cut_since_closing: false,
-            in_doubt: None,
-            rejected: Vec::new(),
-            siecle_holds: BTreeMap::new(),
-            approved: None,
-            force: false,
-        };
-        assert_eq!(ward.ledger().await, empty);
-        let kinds = vec![arrives(100, "3 A"), switched(true, None), demands(100, 1, 1, Track::SecondeGt)];
-        read(&ward.store, noon(), kinds).await;
-        ward.intend(1, &[(100, 1)], 3).await.unwrap();
-        read(&ward.store, noon(), vec![switched(false, None)]).await;
-        let last =
-            |number: u8| Some(LastLot { number: number.into(), content: [number; 32], acknowledgements: [0; 32] });
-        let closed = Ledger { next_number: 2, ever_opened: true, closed_seq: Some(4), last: last(1), ..empty };
-        assert_eq!(ward.ledger().await, closed);
-        ward.record(1, &doubtful()).await;
-        assert_eq!(ward.ledger().await, Ledger { in_doubt: Some(1), ..closed.clone() });
-        ward.intend(2, &[(100, 1)], 4).await.unwrap();
-        ward.receipt(2, &[(100, 1)], &[], noon()).await;
-        let siecle_holds = BTreeMap::from([(PupilId(100), 1)]);
-        let cut = Ledger { next_number: 3, cut_since_closing: true, siecle_holds, last: last(2), ..closed };
-        assert_eq!(ward.ledger().await, cut);
-        ward.intend(3, &[(100, 1)], 4).await.unwrap();
-        ward.record(3, &refused()).await;
-        assert_eq!(ward.ledger().await, Ledger { next_number: 4, rejected: vec![(3, [3; 32])], ..cut });
+        for ward in wards().await {
+            let empty = Ledger {
+                next_number: 1,
+                ever_opened: false,
+                closed_seq: None,
+                ended: false,
+                last: None,
+                cut_since_closing: false,
+                in_doubt: None,
+                rejected: Vec::new(),
+                siecle_holds: BTreeMap::new(),
+                approved: None,
+                force: false,
+            };
+            assert_eq!(ward.ledger().await, empty);
+            let kinds = vec![arrives(100, "3 A"), switched(true, None), demands(100, 1, 1, Track::SecondeGt)];
+            read(&ward.store, noon(), kinds).await;
+            ward.intend(1, &[(100, 1)], 3).await.unwrap();
+            read(&ward.store, noon(), vec![switched(false, None)]).await;
+            // The second lot is cut where the feed stands, the first was before the closing.
+            let last = |number: u8| {
+                Some(LastLot {
+                    number: number.into(),
+                    content: [number; 32],
+                    acknowledgements: [0; 32],
+                    is_current: number == 2,
+                })
+            };
+            let closed = Ledger { next_number: 2, ever_opened: true, closed_seq: Some(4), last: last(1), ..empty };
+            assert_eq!(ward.ledger().await, closed);
+            ward.record(1, &doubtful()).await;
+            assert_eq!(ward.ledger().await, Ledger { in_doubt: Some(1), ..closed.clone() });
+            ward.intend(2, &[(100, 1)], 4).await.unwrap();
+            ward.receipt(2, &[(100, 1)], &[], noon()).await;
+            let siecle_holds = BTreeMap::from([(PupilId(100), 1)]);
+            let cut = Ledger { next_number: 3, cut_since_closing: true, siecle_holds, last: last(2), ..closed };
+            assert_eq!(ward.ledger().await, cut);
+            ward.intend(3, &[(100, 1)], 4).await.unwrap();
+            ward.record(3, &refused()).await;
+            assert_eq!(ward.ledger().await, Ledger { next_number: 4, rejected: vec![(3, [3; 32])], ..cut });
+        }
     }
 
     #[tokio::test]
     async fn a_campaign_has_ended_once_a_lot_was_cut_at_its_end_or_after() {
-        let ward = Ward::new().await;
-        // Every lot of these tests is cut at noon.
-        for (ends, expected) in [(None, false), (Some(noon().plus_s(1)), false), (Some(noon()), true)] {
-            let mut calendar = calendar();
-            calendar.opens = noon().plus_s(-20 * DAY_S);
-            calendar.closes = noon().plus_s(-10 * DAY_S);
-            calendar.councils.values_mut().for_each(|start| *start = noon().plus_s(-8 * DAY_S));
-            calendar.ends = ends;
-            load(&ward.store, calendar, noon().plus_s(-30 * DAY_S)).await;
-            let number = ward.ledger().await.next_number;
-            ward.intend(number, &[(100, 1)], 2).await.unwrap();
-            assert_eq!(ward.ledger().await.ended, expected, "{ends:?}");
+        for ward in wards().await {
+            // Every lot of these tests is cut at noon.
+            for (ends, expected) in [(None, false), (Some(noon().plus_s(1)), false), (Some(noon()), true)] {
+                let mut calendar = calendar();
+                calendar.opens = noon().plus_s(-20 * DAY_S);
+                calendar.closes = noon().plus_s(-10 * DAY_S);
+                calendar.councils.values_mut().for_each(|start| *start = noon().plus_s(-8 * DAY_S));
+                calendar.ends = ends;
+                load(&ward.store, calendar, noon().plus_s(-30 * DAY_S)).await;
+                let number = ward.ledger().await.next_number;
+                ward.intend(number, &[(100, 1)], 2).await.unwrap();
+                assert_eq!(ward.ledger().await.ended, expected, "{ends:?}");
+            }
         }
     }
 
     #[tokio::test]
     async fn a_person_retries_what_was_refused_and_gives_up_what_waits() {
-        let ward = Ward::new().await;
-        for number in 1..=3 {
-            ward.intend(number, &[(100, number)], 4).await.unwrap();
+        for ward in wards().await {
+            for number in 1..=3 {
+                ward.intend(number, &[(100, number)], 4).await.unwrap();
+            }
+            ward.record(1, &refused()).await;
+            ward.receipt(3, &[(100, 3)], &[], noon()).await;
+            let mut tx = ward.store.write().await.unwrap();
+            assert_eq!(find(&mut tx, school(), 1).await.unwrap().unwrap().reason.as_deref(), Some("SCHEMA ligne 3"));
+            for (number, expected) in [(1, true), (1, false), (2, false), (3, false), (9, false)] {
+                assert_eq!(retry(&mut tx, school(), number, noon()).await.unwrap(), expected, "retry {number}");
+            }
+            for (number, expected) in [(1, true), (1, false), (2, false), (3, false)] {
+                assert_eq!(
+                    abandon(&mut tx, school(), number, "wrong school", noon()).await.unwrap(),
+                    expected,
+                    "{number}"
+                );
+            }
+            tx.commit(Point::Settled).await.unwrap();
+            let states = [(1, LotState::Abandoned), (2, LotState::Replaced), (3, LotState::Acknowledged)];
+            assert_eq!(ward.states().await, states);
         }
-        ward.record(1, &refused()).await;
-        ward.receipt(3, &[(100, 3)], &[], noon()).await;
-        let mut tx = ward.store.write().await.unwrap();
-        assert_eq!(find(&mut tx, school(), 1).await.unwrap().unwrap().reason.as_deref(), Some("SCHEMA ligne 3"));
-        for (number, expected) in [(1, true), (1, false), (2, false), (3, false), (9, false)] {
-            assert_eq!(retry(&mut tx, school(), number, noon()).await.unwrap(), expected, "retry {number}");
-        }
-        for (number, expected) in [(1, true), (1, false), (2, false), (3, false)] {
-            assert_eq!(abandon(&mut tx, school(), number, "wrong school", noon()).await.unwrap(), expected, "{number}");
-        }
-        tx.commit(Point::Settled).await.unwrap();
-        let states = [(1, LotState::Abandoned), (2, LotState::Replaced), (3, LotState::Acknowledged)];
-        assert_eq!(ward.states().await, states);
     }
 
     #[tokio::test]
     async fn a_run_that_lost_its_school_writes_nothing() {
-        let ward = Ward::new().await;
-        ward.intend(1, &[(100, 1)], 4).await.unwrap();
-        let far = Holder { host: "far".to_owned(), process: 1 };
-        let later = noon().plus_s(601);
-        let _theirs = lease::take(&ward.store, school(), &far, later, 600).await.unwrap().unwrap();
-        let (planned, file) = planned(2, &[(100, 2)], 5);
-        let plan = ReceiptPlan {
-            treated_at: noon(),
-            holds_after: BTreeMap::new(),
-            anomalies: Vec::new(),
-            rejected: BTreeSet::new(),
-            absent: 0,
-            complete: 0,
-            partial: 0,
-        };
-        let loss = Loss::new(vec![(PupilId(100), 1)], 1);
-        let mut tx = ward.store.write().await.unwrap();
-        let lost = [
-            intend(&mut tx, &ward.lease, &planned, &file, noon()).await.map(|_| ()),
-            record(&mut tx, &ward.lease, key(), 1, &delivered(), noon()).await,
-            receipt(&mut tx, &ward.lease, key(), 1, &plan, noon()).await,
-            replaced(&mut tx, &ward.lease, key(), 1, noon()).await,
-            hold(&mut tx, &ward.lease, key(), &loss, noon()).await,
-            clear_hold(&mut tx, &ward.lease, key(), HoldKind::Demands).await,
-        ];
-        assert!(lost.iter().all(|result| matches!(result, Err(StoreError::LeaseLost(_)))), "{lost:?}");
-        drop(tx);
-        assert_eq!(ward.states().await, [(1, LotState::Intended)]);
+        for ward in wards().await {
+            ward.intend(1, &[(100, 1)], 4).await.unwrap();
+            let far = Holder { host: "far".to_owned(), process: 1 };
+            let later = noon().plus_s(601);
+            let _theirs = lease::take(&ward.store, school(), &far, later, 600).await.unwrap().unwrap();
+            let (planned, file) = planned(2, &[(100, 2)], 5);
+            let plan = ReceiptPlan {
+                treated_at: noon(),
+                holds_after: BTreeMap::new(),
+                anomalies: Vec::new(),
+                rejected: BTreeSet::new(),
+                absent: 0,
+                complete: 0,
+                partial: 0,
+            };
+            let loss = Loss::new(vec![(PupilId(100), 1)], 1);
+            let mut tx = ward.store.write().await.unwrap();
+            let lost = [
+                intend(&mut tx, &ward.lease, &planned, &file, noon()).await.map(|_| ()),
+                record(&mut tx, &ward.lease, key(), 1, &delivered(), noon()).await,
+                receipt(&mut tx, &ward.lease, key(), 1, &plan, noon()).await,
+                replaced(&mut tx, &ward.lease, key(), 1, noon()).await,
+                hold(&mut tx, &ward.lease, key(), &loss, noon()).await,
+                clear_hold(&mut tx, &ward.lease, key(), HoldKind::Demands).await,
+            ];
+            assert!(lost.iter().all(|result| matches!(result, Err(StoreError::LeaseLost(_)))), "{lost:?}");
+            drop(tx);
+            assert_eq!(ward.states().await, [(1, LotState::Intended)]);
+        }
     }
 
     #[tokio::test]
     async fn a_plan_that_is_held_leaves_once_approved_and_uses_that_up() {
-        let ward = Ward::new().await;
-        let (one, two) = (Loss::new(vec![(PupilId(100), 1)], 10), Loss::new(vec![(PupilId(101), 1)], 10));
-        let mut tx = ward.store.write().await.unwrap();
-        hold(&mut tx, &ward.lease, key(), &one, noon()).await.unwrap();
-        assert!(!approve(&mut tx, school(), two.digest, noon()).await.unwrap(), "nobody holds that");
-        assert!(approve(&mut tx, school(), one.digest, noon()).await.unwrap());
-        hold(&mut tx, &ward.lease, key(), &one, noon().plus_s(60)).await.unwrap();
-        let kept = held(&mut tx, school()).await.unwrap();
-        let plan = HeldPlan {
-            key: key(),
-            kind: HoldKind::Demands,
-            loss: one.clone(),
-            held_at: noon(),
-            approved_at: Some(noon()),
-        };
-        assert_eq!(kept, [plan], "the same plan keeps its approval");
-        assert_eq!(plan_ledger(&mut tx, key()).await.unwrap().approved, Some(one.digest));
-        hold(&mut tx, &ward.lease, key(), &two, noon()).await.unwrap();
-        assert_eq!(plan_ledger(&mut tx, key()).await.unwrap().approved, None, "another plan has none");
-        approve(&mut tx, school(), two.digest, noon()).await.unwrap();
-        hold_responses(&mut tx, &ward.lease, key(), &one, noon()).await.unwrap();
-        let (mut leaving, file) = planned(1, &[(100, 1)], 4);
-        leaving.uses_approval = true;
-        intend(&mut tx, &ward.lease, &leaving, &file, noon()).await.unwrap();
-        let kinds: Vec<HoldKind> = held(&mut tx, school()).await.unwrap().iter().map(|plan| plan.kind).collect();
-        assert_eq!(kinds, [HoldKind::Responses]);
-        clear_hold(&mut tx, &ward.lease, key(), HoldKind::Responses).await.unwrap();
-        assert_eq!(held(&mut tx, school()).await.unwrap(), []);
+        for ward in wards().await {
+            let (one, two) = (Loss::new(vec![(PupilId(100), 1)], 10), Loss::new(vec![(PupilId(101), 1)], 10));
+            let mut tx = ward.store.write().await.unwrap();
+            hold(&mut tx, &ward.lease, key(), &one, noon()).await.unwrap();
+            assert!(!approve(&mut tx, school(), two.digest, noon()).await.unwrap(), "nobody holds that");
+            assert!(approve(&mut tx, school(), one.digest, noon()).await.unwrap());
+            hold(&mut tx, &ward.lease, key(), &one, noon().plus_s(60)).await.unwrap();
+            let kept = held(&mut tx, school()).await.unwrap();
+            let plan = HeldPlan {
+                key: key(),
+                kind: HoldKind::Demands,
+                loss: one.clone(),
+                held_at: noon(),
+                approved_at: Some(noon()),
+            };
+            assert_eq!(kept, [plan], "the same plan keeps its approval");
+            assert_eq!(plan_ledger(&mut tx, key()).await.unwrap().approved, Some(one.digest));
+            hold(&mut tx, &ward.lease, key(), &two, noon()).await.unwrap();
+            assert_eq!(plan_ledger(&mut tx, key()).await.unwrap().approved, None, "another plan has none");
+            approve(&mut tx, school(), two.digest, noon()).await.unwrap();
+            hold_responses(&mut tx, &ward.lease, key(), &one, noon()).await.unwrap();
+            let (mut leaving, file) = planned(1, &[(100, 1)], 4);
+            leaving.uses_approval = true;
+            intend(&mut tx, &ward.lease, &leaving, &file, noon()).await.unwrap();
+            let kinds: Vec<HoldKind> = held(&mut tx, school()).await.unwrap().iter().map(|plan| plan.kind).collect();
+            assert_eq!(kinds, [HoldKind::Responses]);
+            clear_hold(&mut tx, &ward.lease, key(), HoldKind::Responses).await.unwrap();
+            assert_eq!(held(&mut tx, school()).await.unwrap(), []);
+        }
     }
 
     #[test]

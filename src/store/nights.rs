@@ -177,7 +177,7 @@ mod tests {
     use crate::store::Store;
     use crate::store::nights::*;
     use crate::store::test_support::{
-        at, calendar, load, load_calendar, memory, planned, read, school, switched, take,
+        at, calendar, load, load_calendar, planned, read, school, stores, switched, take,
     };
 
     fn tonight() -> Date {
@@ -203,66 +203,70 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_calendar_begins_the_nights() {
-        let store = memory().await;
-        assert_eq!(ledger_of(&store).await, NightLedger::default());
-        let first = at("2020-05-04 08:00");
-        load_calendar(&store, first).await;
-        let changed = Calendar { closes: at("2020-05-25 12:00"), ..calendar() };
-        load(&store, changed, first.plus_s(60)).await;
-        assert_eq!(ledger_of(&store).await.first_calendar_at, Some(first));
+        for store in stores().await {
+            assert_eq!(ledger_of(&store).await, NightLedger::default());
+            let first = at("2020-05-04 08:00");
+            load_calendar(&store, first).await;
+            let changed = Calendar { closes: at("2020-05-25 12:00"), ..calendar() };
+            load(&store, changed, first.plus_s(60)).await;
+            assert_eq!(ledger_of(&store).await.first_calendar_at, Some(first));
+        }
     }
 
     #[tokio::test]
     async fn a_night_is_tried_until_it_is_ok_and_then_never_changes() {
-        let store = memory().await;
-        let lease = take(&store).await;
-        let (first, second, third) = (at("2020-05-26 03:15"), at("2020-05-26 03:20"), at("2020-05-26 09:00"));
-        let fact = |outcome, attempts, last_attempt_at| NightFact { outcome, attempts, last_attempt_at };
-        begun(&store, &lease, first).await;
-        assert_eq!(ledger_of(&store).await.nights[&tonight()], fact(None, 1, first));
-        ended(&store, &lease, NightOutcome::Failed, first).await;
-        begun(&store, &lease, second).await;
-        assert_eq!(ledger_of(&store).await.nights[&tonight()], fact(None, 2, second));
-        ended(&store, &lease, NightOutcome::Ok, second).await;
-        let ok = fact(Some(NightOutcome::Ok), 2, second);
-        assert_eq!((ledger_of(&store).await.nights[&tonight()], ledger_of(&store).await.extra), (ok, None));
-        begun(&store, &lease, third).await;
-        assert_eq!(ledger_of(&store).await.extra, Some(fact(None, 1, third)));
-        ended(&store, &lease, NightOutcome::Failed, third).await;
-        let ledger = ledger_of(&store).await;
-        assert_eq!(ledger.nights[&tonight()], ok, "the extra run is not counted");
-        assert_eq!(ledger.extra, Some(fact(Some(NightOutcome::Failed), 1, third)));
-        let listed = list(&mut store.read().await.unwrap(), school(), 5).await.unwrap();
-        assert_eq!((listed.len(), listed[0].ended_at, listed[0].caught_up), (1, Some(second), false));
+        for store in stores().await {
+            let lease = take(&store).await;
+            let (first, second, third) = (at("2020-05-26 03:15"), at("2020-05-26 03:20"), at("2020-05-26 09:00"));
+            let fact = |outcome, attempts, last_attempt_at| NightFact { outcome, attempts, last_attempt_at };
+            begun(&store, &lease, first).await;
+            assert_eq!(ledger_of(&store).await.nights[&tonight()], fact(None, 1, first));
+            ended(&store, &lease, NightOutcome::Failed, first).await;
+            begun(&store, &lease, second).await;
+            assert_eq!(ledger_of(&store).await.nights[&tonight()], fact(None, 2, second));
+            ended(&store, &lease, NightOutcome::Ok, second).await;
+            let ok = fact(Some(NightOutcome::Ok), 2, second);
+            assert_eq!((ledger_of(&store).await.nights[&tonight()], ledger_of(&store).await.extra), (ok, None));
+            begun(&store, &lease, third).await;
+            assert_eq!(ledger_of(&store).await.extra, Some(fact(None, 1, third)));
+            ended(&store, &lease, NightOutcome::Failed, third).await;
+            let ledger = ledger_of(&store).await;
+            assert_eq!(ledger.nights[&tonight()], ok, "the extra run is not counted");
+            assert_eq!(ledger.extra, Some(fact(Some(NightOutcome::Failed), 1, third)));
+            let listed = list(&mut store.read().await.unwrap(), school(), 5).await.unwrap();
+            assert_eq!((listed.len(), listed[0].ended_at, listed[0].caught_up), (1, Some(second), false));
+        }
     }
 
     #[tokio::test]
     async fn a_closing_is_carried_by_a_run_that_began_after_it_was_read() {
-        let store = memory().await;
-        let lease = take(&store).await;
-        load_calendar(&store, at("2020-05-04 08:00")).await;
-        let read_at = at("2020-05-26 10:00");
-        read(&store, at("2020-05-26 09:00"), vec![switched(true, None)]).await;
-        let closings = async || closings_of(&store).await;
-        assert_eq!(closings().await, []);
-        read(&store, read_at, vec![switched(false, None)]).await;
-        let first_council = calendar().first_council().unwrap();
-        let fact = |carried_at| ClosingFact { read_at, first_council, carried_at };
-        assert_eq!(closings().await, [fact(None)]);
-        for (began, carried_at) in [("2020-05-26 09:59", None), ("2020-05-26 10:00", Some(at("2020-05-26 10:05")))] {
+        for store in stores().await {
+            let lease = take(&store).await;
+            load_calendar(&store, at("2020-05-04 08:00")).await;
+            let read_at = at("2020-05-26 10:00");
+            read(&store, at("2020-05-26 09:00"), vec![switched(true, None)]).await;
+            let closings = async || closings_of(&store).await;
+            assert_eq!(closings().await, []);
+            read(&store, read_at, vec![switched(false, None)]).await;
+            let first_council = calendar().first_council().unwrap();
+            let fact = |carried_at| ClosingFact { read_at, first_council, carried_at };
+            assert_eq!(closings().await, [fact(None)]);
+            for (began, carried_at) in [("2020-05-26 09:59", None), ("2020-05-26 10:00", Some(at("2020-05-26 10:05")))]
+            {
+                let mut tx = store.write().await.unwrap();
+                carried(&mut tx, &lease, at(began), at("2020-05-26 10:05")).await.unwrap();
+                tx.commit(Point::NightRecorded).await.unwrap();
+                assert_eq!(closings().await, [fact(carried_at)]);
+            }
+            begun(&store, &lease, at("2020-05-26 11:00")).await;
+            ended(&store, &lease, NightOutcome::Ok, at("2020-05-26 11:01")).await;
+            assert_eq!(closings().await, [fact(Some(at("2020-05-26 11:01")))]);
+            let (planned, file) = planned(1, &[(100, 1)], 2);
             let mut tx = store.write().await.unwrap();
-            carried(&mut tx, &lease, at(began), at("2020-05-26 10:05")).await.unwrap();
-            tx.commit(Point::NightRecorded).await.unwrap();
-            assert_eq!(closings().await, [fact(carried_at)]);
+            crate::store::ledger::intend(&mut tx, &lease, &planned, &file, read_at).await.unwrap();
+            tx.commit(Point::LotIntended).await.unwrap();
+            assert_eq!(closings().await, [fact(Some(planned.lot.head.stamped_at))], "a lot tells it best");
         }
-        begun(&store, &lease, at("2020-05-26 11:00")).await;
-        ended(&store, &lease, NightOutcome::Ok, at("2020-05-26 11:01")).await;
-        assert_eq!(closings().await, [fact(Some(at("2020-05-26 11:01")))]);
-        let (planned, file) = planned(1, &[(100, 1)], 2);
-        let mut tx = store.write().await.unwrap();
-        crate::store::ledger::intend(&mut tx, &lease, &planned, &file, read_at).await.unwrap();
-        tx.commit(Point::LotIntended).await.unwrap();
-        assert_eq!(closings().await, [fact(Some(planned.lot.head.stamped_at))], "a lot tells it best");
     }
 
     async fn closings_of(store: &Store) -> Vec<ClosingFact> {

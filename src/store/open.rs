@@ -3,20 +3,21 @@
 use crate::crash::Crash;
 use crate::store::db::Engine;
 use crate::store::lease::Holding;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, group::Group, scratch};
 use sqlx::{
-    Connection as _, PgConnection, PgPool, SqlitePool,
+    PgPool, SqlitePool,
     migrate::Migrator,
     pool::PoolOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{DirBuilder, File, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,6 +25,8 @@ use std::{
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a task waits for its turn at a connection: longer than a busy writer may wait for another process.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a server may be out of reach, as while it begins anew or another one takes its place, before a run stops.
+const SERVER_AWAY_MAX: Duration = Duration::from_secs(30);
 /// Connections that read an SQLite file: the pages and the steps of a few schools at once.
 const READERS_MAX: u32 = 4;
 /// Connections to a PostgreSQL server, for the schools at once of one host (8 by default) and its pages.
@@ -39,16 +42,15 @@ const FOLDER_MODE: u32 = 0o700;
 
 /// Connections are tried out.
 const TRIED: bool = true;
-/// A database that ends with its connection.
-const MEMORY: &str = "sqlite::memory:";
 /// Migrations are run, not marked as run.
 const MARKS_ONLY: bool = false;
 
-/// What stands apart from the rest of a database: the name of a schema, the end of a file's name.
-const APART: &str = "navette_replay";
-
 pub(crate) static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 pub(crate) static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
+/// `Migrator::set_locking`.
+const LOCKS_THE_SESSION: bool = false;
+/// Seed of the lock under which a server's tables are brought up to date.
+const MIGRATING: i64 = 1;
 
 impl Store {
     /// Opens the database of `url` (`sqlite:PATH`, `sqlite::memory:`, `postgres://…`) and brings its tables up to date.
@@ -70,43 +72,14 @@ impl Store {
     }
 
     async fn opened(url: &str, crash: Crash, synchronous: SqliteSynchronous) -> Result<Self, StoreError> {
-        let engine = if is_server(url) {
+        let engine = if scratch::is_server(url) {
             open_server(url).await?
-        } else if url == MEMORY {
+        } else if url == scratch::MEMORY {
             open_memory().await?
         } else {
             open_file(&file_of(url).ok_or(StoreError::Url)?, synchronous).await?
         };
         Ok(Self { engine, crash, holding: Holding::default() })
-    }
-
-    /// An empty place at the database of `url`, apart from what lies there: a schema of its own on a server, a file beside an
-    /// SQLite one. Answers its URL; what an earlier call made is thrown away, and nothing else is touched.
-    ///
-    /// # Errors
-    /// When the URL is neither, or the place cannot be made.
-    pub async fn apart(url: &str) -> Result<String, StoreError> {
-        if is_server(url) {
-            let mut connection = PgConnection::connect_with(&PgConnectOptions::from_str(url)?).await?;
-            sqlx::query("DROP SCHEMA IF EXISTS navette_replay CASCADE").execute(&mut connection).await?;
-            sqlx::query("CREATE SCHEMA navette_replay").execute(&mut connection).await?;
-            connection.close().await?;
-            let joined = if url.contains('?') { '&' } else { '?' };
-            return Ok(format!("{url}{joined}options[search_path]={APART}"));
-        }
-        if url == MEMORY {
-            return Ok(url.to_owned());
-        }
-        let path = file_of(url).ok_or(StoreError::Url)?;
-        let file = format!("{}.{APART}", path.display());
-        for end in ["", "-wal", "-shm"] {
-            let file = PathBuf::from(format!("{file}{end}"));
-            match fs::remove_file(&file) {
-                Err(fault) if fault.kind() != io::ErrorKind::NotFound => return Err(fault_at(&file)(fault)),
-                Err(_) | Ok(()) => (),
-            }
-        }
-        Ok(format!("sqlite:{file}"))
     }
 
     /// Opens a database that is there as it is, without making it or bringing its tables up to date; none where there is
@@ -115,7 +88,7 @@ impl Store {
     /// # Errors
     /// When the URL is none of ours, or the database cannot be used.
     pub async fn existing(url: &str, crash: Crash) -> Result<Option<Self>, StoreError> {
-        let engine = if is_server(url) {
+        let engine = if scratch::is_server(url) {
             Engine::Postgres(connect(url).await?)
         } else {
             let path = file_of(url).ok_or(StoreError::Url)?;
@@ -125,7 +98,7 @@ impl Store {
             let read_only = true;
             let options = connecting(SqliteConnectOptions::new().filename(&path).read_only(read_only));
             let pool = one_connection().connect_with(options).await?;
-            Engine::Sqlite { writer: pool.clone(), readers: pool }
+            Engine::Sqlite { writer: pool.clone(), readers: pool, group: None }
         };
         Ok(Some(Self { engine, crash, holding: Holding::default() }))
     }
@@ -133,17 +106,13 @@ impl Store {
     /// Closes all connections; an SQLite file is left without its write-ahead log.
     pub async fn close(&self) {
         match &self.engine {
-            Engine::Sqlite { writer, readers } => {
+            Engine::Sqlite { writer, readers, .. } => {
                 readers.close().await;
                 writer.close().await;
             }
             Engine::Postgres(pool) => pool.close().await,
         }
     }
-}
-
-fn is_server(url: &str) -> bool {
-    url.starts_with("postgres:") || url.starts_with("postgresql:")
 }
 
 /// `sqlite:PATH`, also written `sqlite://PATH`, with or without options after a question mark.
@@ -156,24 +125,22 @@ fn file_of(url: &str) -> Option<PathBuf> {
 
 async fn connect(url: &str) -> Result<PgPool, StoreError> {
     let options = PgConnectOptions::from_str(url)?;
-    let pool = PgPoolOptions::new().max_connections(SERVER_CONNECTIONS_MAX).acquire_timeout(ACQUIRE_TIMEOUT);
+    let pool = PgPoolOptions::new().max_connections(SERVER_CONNECTIONS_MAX).acquire_timeout(SERVER_AWAY_MAX);
     Ok(pool.connect_with(options).await?)
 }
 
 async fn open_server(url: &str) -> Result<Engine, StoreError> {
     let pool = connect(url).await?;
-    let mut connection = pool.acquire().await?;
-    POSTGRES.run_direct(None, &mut *connection, MARKS_ONLY).await?;
-    drop(connection);
+    migrate_server(&pool).await?;
     Ok(Engine::Postgres(pool))
 }
 
 async fn open_memory() -> Result<Engine, StoreError> {
-    let options = connecting(SqliteConnectOptions::from_str(MEMORY)?);
+    let options = connecting(SqliteConnectOptions::from_str(scratch::MEMORY)?);
     // The database lives as long as its only connection.
     let pool = one_connection().connect_with(options).await?;
     migrate(&pool).await?;
-    Ok(Engine::Sqlite { writer: pool.clone(), readers: pool })
+    Ok(Engine::Sqlite { writer: pool.clone(), readers: pool, group: None })
 }
 
 async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Engine, StoreError> {
@@ -197,7 +164,8 @@ async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Engine
     drop(turn);
     let readers = pool_options().max_connections(READERS_MAX);
     let readers = readers.connect_lazy_with(options.pragma("query_only", "on"));
-    Ok(Engine::Sqlite { writer, readers })
+    let group = Some(Arc::new(Group::new(writer.clone())));
+    Ok(Engine::Sqlite { writer, readers, group })
 }
 
 fn connecting(options: SqliteConnectOptions) -> SqliteConnectOptions {
@@ -215,6 +183,20 @@ fn one_connection() -> PoolOptions<sqlx::Sqlite> {
 /// A connection to a file or to memory does not break while it rests: it is not tried out before each use.
 fn pool_options() -> PoolOptions<sqlx::Sqlite> {
     SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(!TRIED)
+}
+
+/// As below, one host at a time: sqlx's own lock belongs to a session, which a connection pooler hands to others.
+async fn migrate_server(pool: &PgPool) -> Result<(), StoreError> {
+    let mut migrator = sqlx::migrate!("src/store/migrations/postgres");
+    migrator.set_locking(LOCKS_THE_SESSION);
+    let mut open = pool.begin().await?;
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended(current_schema(), $1))")
+        .bind(MIGRATING)
+        .execute(&mut *open)
+        .await?;
+    migrator.run_direct(None, &mut *open, MARKS_ONLY).await?;
+    open.commit().await?;
+    Ok(())
 }
 
 /// All migrations that are missing, in one transaction: a crash leaves the old shape or the new one.
@@ -236,7 +218,7 @@ mod tests {
     use crate::domain::time::{DAY_S, Zone};
     use crate::store::db::Engine;
     use crate::store::open::*;
-    use crate::store::test_support::{arrives, dump, file, key, noon, read, school, url};
+    use crate::store::test_support::{arrives, dump, file, key, noon, own_file, places, read, school, url};
     use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, outbox, responses, roster};
     use rstest::rstest;
     use sqlx::Row as _;
@@ -258,26 +240,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_place_apart_is_empty_each_time_and_leaves_the_rest_alone() {
-        let (folder, store) = file(Crash::off()).await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        let own = url(&folder);
-        for _ in 0..2 {
-            let apart = Store::open(&Store::apart(&own).await.unwrap(), Crash::off()).await.unwrap();
-            assert_eq!(feed::cursor(&mut apart.read().await.unwrap(), school()).await.unwrap().seq, 0);
-            read(&apart, noon(), vec![arrives(100, "3 A"), arrives(101, "3 A")]).await;
-            apart.close().await;
-        }
-        assert_eq!(feed::cursor(&mut store.read().await.unwrap(), school()).await.unwrap().seq, 1);
-        assert!(matches!(Store::apart("mysql://host/navette").await, Err(StoreError::Url)));
-    }
-
-    #[tokio::test]
     async fn only_the_owner_reads_the_files() {
-        let (folder, store) = file(Crash::off()).await;
+        let place = own_file();
+        let store = place.open(Crash::off()).await;
         read(&store, noon(), vec![arrives(100, "3 A")]).await;
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        let own = folder.path().join("own");
+        let own = place.folder.path().join("own");
         assert_eq!(mode(&own), 0o700);
         let names: Vec<PathBuf> = fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(names.len() > 1, "the write-ahead log lies beside the database");
@@ -286,13 +254,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_with_rows_opens_again_and_keeps_them() {
-        let (folder, store) = file(Crash::off()).await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        let before = dump(&store).await;
-        store.close().await;
-        let again = Store::open(&url(&folder), Crash::off()).await.unwrap();
-        assert_eq!(dump(&again).await, before);
-        assert_eq!(again.integrity().await.unwrap(), Vec::<String>::new());
+        for place in places().await {
+            let store = place.open(Crash::off()).await;
+            read(&store, noon(), vec![arrives(100, "3 A")]).await;
+            let before = dump(&store).await;
+            store.close().await;
+            let again = place.open(Crash::off()).await;
+            assert_eq!(dump(&again).await, before);
+            assert_eq!(again.integrity().await.unwrap(), Vec::<String>::new());
+        }
     }
 
     #[tokio::test]
@@ -315,59 +285,65 @@ mod tests {
 
     #[tokio::test]
     async fn many_may_open_and_write_at_once() {
-        let (folder, first) = file(Crash::off()).await;
-        let mut tasks = Vec::new();
-        for process in 0..6 {
-            let url = url(&folder);
-            tasks.push(tokio::spawn(async move {
-                let store = Store::open(&url, Crash::off()).await.unwrap();
-                for round in 0..20 {
-                    let mut tx = store.write().await.unwrap();
-                    let before = tx.number("SELECT COUNT(*) FROM journal", Vec::new()).await.unwrap();
-                    journal::write(&mut tx, None, "test", &format!("{process} {round} {before}"), None, noon())
-                        .await
-                        .unwrap();
-                    tx.commit(Point::Settled).await.unwrap();
-                    let mut tx = store.read().await.unwrap();
-                    assert!(journal::list(&mut tx, None).await.unwrap().len() > usize::try_from(before).unwrap());
-                }
-            }));
+        for place in places().await {
+            let first = place.open(Crash::off()).await;
+            let mut tasks = Vec::new();
+            for process in 0..6 {
+                let url = place.url.clone();
+                tasks.push(tokio::spawn(async move {
+                    let store = Store::open(&url, Crash::off()).await.unwrap();
+                    for round in 0..20 {
+                        let mut tx = store.write().await.unwrap();
+                        let before = tx.number("SELECT COUNT(*) FROM journal", Vec::new()).await.unwrap();
+                        journal::write(&mut tx, None, "test", &format!("{process} {round} {before}"), None, noon())
+                            .await
+                            .unwrap();
+                        tx.commit(Point::Settled).await.unwrap();
+                        let mut tx = store.read().await.unwrap();
+                        assert!(journal::list(&mut tx, None).await.unwrap().len() > usize::try_from(before).unwrap());
+                    }
+                }));
+            }
+            for task in tasks {
+                task.await.unwrap();
+            }
+            // Each saw all that was written before it: nobody wrote on the strength of an older state.
+            let mut tx = first.read().await.unwrap();
+            let entries = journal::list(&mut tx, None).await.unwrap();
+            let seen = entries.iter().map(|entry| entry.text.rsplit(' ').next().unwrap().parse::<usize>().unwrap());
+            assert_eq!(seen.collect::<Vec<_>>(), (0..120).collect::<Vec<_>>());
         }
-        for task in tasks {
-            task.await.unwrap();
-        }
-        // Each saw all that was written before it: nobody wrote on the strength of an older state.
-        let mut tx = first.read().await.unwrap();
-        let entries = journal::list(&mut tx, None).await.unwrap();
-        let seen = entries.iter().map(|entry| entry.text.rsplit(' ').next().unwrap().parse::<usize>().unwrap());
-        assert_eq!(seen.collect::<Vec<_>>(), (0..120).collect::<Vec<_>>());
     }
 
     #[tokio::test]
-    async fn readers_cannot_write_a_file() {
-        let (_folder, store) = file(Crash::off()).await;
-        let mut tx = store.read().await.unwrap();
-        assert!(journal::write(&mut tx, None, "test", "", None, noon()).await.is_err());
+    async fn readers_cannot_write() {
+        for place in places().await {
+            let store = place.open(Crash::off()).await;
+            let mut tx = store.read().await.unwrap();
+            assert!(journal::write(&mut tx, None, "test", "", None, noon()).await.is_err());
+        }
     }
 
     #[tokio::test]
     async fn what_is_dropped_is_rolled_back_and_what_died_after_its_commit_stays() {
-        let crash = Crash::counting();
-        let (_folder, store) = file(crash.clone()).await;
-        let mut tx = store.write().await.unwrap();
-        feed::ensure(&mut tx, school()).await.unwrap();
-        drop(tx);
-        let mut tx = store.write().await.unwrap();
-        assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 0);
-        feed::ensure(&mut tx, school()).await.unwrap();
-        crash.arm(Point::FeedApplied, 1);
-        tokio::select! {
-            _ = tx.commit(Point::FeedApplied) => panic!("it passed the point"),
-            () = crash.died() => (),
+        for place in places().await {
+            let crash = Crash::counting();
+            let store = place.open(crash.clone()).await;
+            let mut tx = store.write().await.unwrap();
+            feed::ensure(&mut tx, school()).await.unwrap();
+            drop(tx);
+            let mut tx = store.write().await.unwrap();
+            assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 0);
+            feed::ensure(&mut tx, school()).await.unwrap();
+            crash.arm(Point::FeedApplied, 1);
+            tokio::select! {
+                _ = tx.commit(Point::FeedApplied) => panic!("it passed the point"),
+                () = crash.died() => (),
+            }
+            crash.disarm();
+            let mut tx = store.write().await.unwrap();
+            assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 1);
         }
-        crash.disarm();
-        let mut tx = store.write().await.unwrap();
-        assert_eq!(tx.number("SELECT COUNT(*) FROM school", Vec::new()).await.unwrap(), 1);
     }
 
     /// A database as migration `version` made it, with rows in each of its tables: each migration's fixture fills those
@@ -400,7 +376,7 @@ mod tests {
         for migration in SQLITE.iter() {
             let pool = left_by(migration.version).await;
             migrate(&pool).await.unwrap();
-            let engine = Engine::Sqlite { writer: pool.clone(), readers: pool };
+            let engine = Engine::Sqlite { writer: pool.clone(), readers: pool, group: None };
             let store = Store { engine, crash: Crash::off(), holding: Holding::default() };
             assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
             let mut tx = store.read().await.unwrap();
@@ -452,6 +428,6 @@ mod tests {
         let expected = migrations(&SQLITE)
             .into_iter()
             .map(|(version, sql)| (version, changed.iter().fold(sql, |sql, (from, to)| sql.replace(from, to))));
-        assert_eq!(expected.collect::<Vec<_>>(), migrations(&POSTGRES));
+        assert_eq!(expected.collect::<Vec<_>>(), migrations(&sqlx::migrate!("src/store/migrations/postgres")));
     }
 }

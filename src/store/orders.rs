@@ -134,14 +134,15 @@ pub async fn intend_responses(
         .map(|response| values![school.uai, school.year, number, response.pupil, key.phase, response.demand_version]);
     let head = "INSERT INTO order_pupil (uai, year, number, pupil, phase, demand_version)";
     tx.insert(head, rows.collect(), "").await?;
-    // A response that changed since the order was planned is not in it: the next order carries it.
+    let mut rows = Vec::with_capacity(order.responses.len());
     for response in &order.responses {
-        let sql = "UPDATE response SET order_number = $5, refused_code = NULL, refused_at_ms = NULL \
-             WHERE uai = $1 AND year = $2 AND phase = $3 AND pupil = $4 AND entered_at_ms = $6 AND verdicts = $7";
-        let verdicts = texts::write_verdicts(&response.verdicts)?;
-        let (pupil, entered_at) = (response.pupil, response.entered_at);
-        tx.execute(sql, values![school.uai, school.year, key.phase, pupil, number, entered_at, verdicts]).await?;
+        rows.push(values![response.pupil, response.entered_at, texts::write_verdicts(&response.verdicts)?]);
     }
+    let head = "UPDATE response SET order_number = $4, refused_code = NULL, refused_at_ms = NULL";
+    // A response that changed since the order was planned is not in it: the next order carries it.
+    let planned = "WHERE uai = $1 AND year = $2 AND phase = $3 AND pupil = given.column1 \
+         AND entered_at_ms = given.column2 AND verdicts = given.column3";
+    tx.update_each(head, values![school.uai, school.year, key.phase, number], rows, planned).await?;
     Ok(())
 }
 
@@ -231,13 +232,15 @@ pub async fn confirm_responses(
     let sql = "SELECT pupil, phase FROM order_pupil WHERE uai = $1 AND year = $2 AND number = $3 ORDER BY pupil";
     let rows = tx.rows(sql, values![school.uai, school.year, number]).await?;
     let refused_pupils: BTreeSet<PupilId> = refused.iter().map(|(pupil, _)| *pupil).collect();
+    let mut applied = Vec::new();
     for row in &rows {
         let mut cells = row.cells();
         let (pupil, phase) = (cells.pupil()?, cells.phase()?);
         if !applied_except.contains(&pupil) && !refused_pupils.contains(&pupil) {
-            confirm_by_lock(tx, school, (pupil, phase), number, now).await?;
+            applied.push(Applied { pupil, phase, order: number, at: now });
         }
     }
+    confirm_applied(tx, school, &applied).await?;
     refuse_responses(tx, school, number, refused, now).await
 }
 
@@ -269,19 +272,28 @@ pub async fn refuse_responses(
     close_when_answered(tx, school, number, now).await
 }
 
-/// A response was applied there: by this order, or by a later one than carried what stands here.
-pub(crate) async fn confirm_by_lock(
-    tx: &mut Tx,
-    school: SchoolKey,
-    (pupil, phase): (PupilId, Phase),
-    order: u32,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let sql = "UPDATE response SET transferred = 1 WHERE uai = $1 AND year = $2 AND phase = $3 AND pupil = $4";
-    tx.execute(sql, values![school.uai, school.year, phase, pupil]).await?;
-    let sql = "UPDATE response SET confirmed_at_ms = $6, refused_code = NULL, refused_at_ms = NULL \
-         WHERE uai = $1 AND year = $2 AND phase = $3 AND pupil = $4 AND order_number <= $5 AND confirmed_at_ms IS NULL";
-    tx.execute(sql, values![school.uai, school.year, phase, pupil, order, at]).await?;
+/// A response that was applied there, by this order or by a later one than carried what stands here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Applied {
+    /// Whose.
+    pub pupil: PupilId,
+    /// Of which phase.
+    pub phase: Phase,
+    /// By which order.
+    pub order: u32,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Responses were applied there; each pupil and phase stands once among them.
+pub(crate) async fn confirm_applied(tx: &mut Tx, school: SchoolKey, applied: &[Applied]) -> Result<(), StoreError> {
+    let own = values![school.uai, school.year];
+    let rows = || applied.iter().map(|it| values![it.pupil, it.phase, it.order, it.at]).collect();
+    let given = "WHERE uai = $1 AND year = $2 AND phase = given.column2 AND pupil = given.column1";
+    tx.update_each("UPDATE response SET transferred = 1", own.clone(), rows(), given).await?;
+    let head = "UPDATE response SET confirmed_at_ms = given.column4, refused_code = NULL, refused_at_ms = NULL";
+    let open = format!("{given} AND order_number <= given.column3 AND confirmed_at_ms IS NULL");
+    tx.update_each(head, own, rows(), &open).await?;
     Ok(())
 }
 
@@ -324,7 +336,7 @@ mod tests {
     use crate::guard::{Close, Open};
     use crate::store::orders::*;
     use crate::store::test_support::{
-        arrives, at, demands, import, key, load_calendar, locked, memory, noon, permit, read, response, school,
+        arrives, at, demands, import, key, load_calendar, locked, noon, permit, read, response, school, stores,
         switched, take,
     };
     use crate::store::{Store, feed, lease, responses};
@@ -332,10 +344,12 @@ mod tests {
 
     const BY_ITSELF: bool = false;
 
-    async fn open_campaign() -> Store {
-        let store = memory().await;
-        load_calendar(&store, at("2020-05-04 08:00")).await;
-        store
+    async fn open_campaigns() -> Vec<Store> {
+        let stores = stores().await;
+        for store in &stores {
+            load_calendar(store, at("2020-05-04 08:00")).await;
+        }
+        stores
     }
 
     async fn intend_open(store: &Store) -> WindowOrder {
@@ -358,44 +372,46 @@ mod tests {
 
     #[tokio::test]
     async fn an_order_waits_until_the_feed_shows_it() {
-        let store = open_campaign().await;
-        let order = intend_open(&store).await;
-        assert_eq!(order, WindowOrder { key: key(), number: 1, open: true, motive: Motive::Opening });
-        let row = PendingRow {
-            number: 1,
-            key: key(),
-            kind: OrderKind::Window(order, OrderAction::Open),
-            state: PendingState::Intended,
-            answer_seq: None,
-            given_at: noon(),
-        };
-        assert_eq!(pending_of(&store).await, std::slice::from_ref(&row));
-        for _ in 0..2 {
-            recorded(&store, 1, OrderOutcome::Sent).await;
-            assert_eq!(pending_of(&store).await, [PendingRow { state: PendingState::Sent, ..row.clone() }]);
+        for store in open_campaigns().await {
+            let order = intend_open(&store).await;
+            assert_eq!(order, WindowOrder { key: key(), number: 1, open: true, motive: Motive::Opening });
+            let row = PendingRow {
+                number: 1,
+                key: key(),
+                kind: OrderKind::Window(order, OrderAction::Open),
+                state: PendingState::Intended,
+                answer_seq: None,
+                given_at: noon(),
+            };
+            assert_eq!(pending_of(&store).await, std::slice::from_ref(&row));
+            for _ in 0..2 {
+                recorded(&store, 1, OrderOutcome::Sent).await;
+                assert_eq!(pending_of(&store).await, [PendingRow { state: PendingState::Sent, ..row.clone() }]);
+            }
+            read(&store, noon(), vec![switched(true, Some(1))]).await;
+            assert_eq!(pending_of(&store).await, []);
+            recorded(&store, 1, OrderOutcome::Lost).await;
+            let permit = permit(&store, Close, noon()).await;
+            let mut tx = store.write().await.unwrap();
+            let next = intend_window(&mut tx, permit, Motive::Hand, BY_ITSELF, noon()).await.unwrap();
+            assert_eq!((next.number, next.open), (2, false));
         }
-        read(&store, noon(), vec![switched(true, Some(1))]).await;
-        assert_eq!(pending_of(&store).await, []);
-        recorded(&store, 1, OrderOutcome::Lost).await;
-        let permit = permit(&store, Close, noon()).await;
-        let mut tx = store.write().await.unwrap();
-        let next = intend_window(&mut tx, permit, Motive::Hand, BY_ITSELF, noon()).await.unwrap();
-        assert_eq!((next.number, next.open), (2, false));
     }
 
     #[tokio::test]
     async fn an_answer_is_enough_once_the_feed_was_read_so_far() {
-        let store = open_campaign().await;
-        let order = intend_open(&store).await;
-        recorded(&store, order.number, OrderOutcome::Answered { seq: Some(2) }).await;
-        assert_eq!(pending_of(&store).await[0].answer_seq, Some(2));
-        // A person had opened before: no event will name the order.
-        read(&store, noon(), vec![switched(true, None), switched(true, None)]).await;
-        assert_eq!(pending_of(&store).await, []);
-        read(&store, noon(), vec![switched(false, None)]).await;
-        let again = intend_open(&store).await;
-        recorded(&store, again.number, OrderOutcome::Answered { seq: Some(3) }).await;
-        assert_eq!(pending_of(&store).await, [], "the feed was there already");
+        for store in open_campaigns().await {
+            let order = intend_open(&store).await;
+            recorded(&store, order.number, OrderOutcome::Answered { seq: Some(2) }).await;
+            assert_eq!(pending_of(&store).await[0].answer_seq, Some(2));
+            // A person had opened before: no event will name the order.
+            read(&store, noon(), vec![switched(true, None), switched(true, None)]).await;
+            assert_eq!(pending_of(&store).await, []);
+            read(&store, noon(), vec![switched(false, None)]).await;
+            let again = intend_open(&store).await;
+            recorded(&store, again.number, OrderOutcome::Answered { seq: Some(3) }).await;
+            assert_eq!(pending_of(&store).await, [], "the feed was there already");
+        }
     }
 
     #[rstest]
@@ -403,12 +419,13 @@ mod tests {
     #[case(OrderOutcome::Refused { code: "ORDRE".to_owned() })]
     #[tokio::test]
     async fn an_order_that_is_over_is_pending_no_more(#[case] outcome: OrderOutcome) {
-        let store = open_campaign().await;
-        let order = intend_open(&store).await;
-        recorded(&store, order.number, outcome).await;
-        assert_eq!(pending_of(&store).await, []);
-        recorded(&store, order.number, OrderOutcome::Sent).await;
-        assert_eq!(pending_of(&store).await, [], "it stays over");
+        for store in open_campaigns().await {
+            let order = intend_open(&store).await;
+            recorded(&store, order.number, outcome.clone()).await;
+            assert_eq!(pending_of(&store).await, []);
+            recorded(&store, order.number, OrderOutcome::Sent).await;
+            assert_eq!(pending_of(&store).await, [], "it stays over");
+        }
     }
 
     async fn carry(store: &Store, list: Vec<Response>) -> u32 {
@@ -434,28 +451,29 @@ mod tests {
 
     #[tokio::test]
     async fn responses_are_confirmed_by_an_answer_and_refused_one_by_one() {
-        let store = memory().await;
-        let list: Vec<Response> = (100..104).map(|id| response(id, noon(), true)).collect();
-        import(&store, 1, list.clone(), noon()).await;
-        assert_eq!(carried(&store).await, (vec![100, 101, 102, 103], 4, 0));
-        let number = carry(&store, list.clone()).await;
-        assert_eq!(carried(&store).await, (vec![], 4, 0), "they are on their way");
-        let OrderKind::Responses(order) = pending_of(&store).await.remove(0).kind else { panic!("a window") };
-        assert_eq!(order, ResponseOrder { key: key(), number, responses: list });
-        for _ in 0..2 {
-            let mut tx = store.write().await.unwrap();
-            let except = BTreeSet::from([PupilId(101)]);
-            let refused = [(PupilId(102), "INCONNU".to_owned())];
-            confirm_responses(&mut tx, school(), number, &except, &refused, noon()).await.unwrap();
-            tx.commit(Point::OrderRecorded).await.unwrap();
-            assert_eq!(carried(&store).await, (vec![], 1, 2));
+        for store in stores().await {
+            let list: Vec<Response> = (100..104).map(|id| response(id, noon(), true)).collect();
+            import(&store, 1, list.clone(), noon()).await;
+            assert_eq!(carried(&store).await, (vec![100, 101, 102, 103], 4, 0));
+            let number = carry(&store, list.clone()).await;
+            assert_eq!(carried(&store).await, (vec![], 4, 0), "they are on their way");
+            let OrderKind::Responses(order) = pending_of(&store).await.remove(0).kind else { panic!("a window") };
+            assert_eq!(order, ResponseOrder { key: key(), number, responses: list });
+            for _ in 0..2 {
+                let mut tx = store.write().await.unwrap();
+                let except = BTreeSet::from([PupilId(101)]);
+                let refused = [(PupilId(102), "INCONNU".to_owned())];
+                confirm_responses(&mut tx, school(), number, &except, &refused, noon()).await.unwrap();
+                tx.commit(Point::OrderRecorded).await.unwrap();
+                assert_eq!(carried(&store).await, (vec![], 1, 2));
+            }
+            assert_eq!(pending_of(&store).await.len(), 1, "one of them waits");
+            let kinds = vec![arrives(101, "3 A"), demands(101, 1, 1, Track::SecondeGt), locked(101, number)];
+            read(&store, noon(), kinds).await;
+            assert_eq!((carried(&store).await, pending_of(&store).await), ((vec![], 0, 3), vec![]));
+            let open = anomalies::list(&mut store.read().await.unwrap(), None, true).await.unwrap();
+            assert_eq!(open.iter().map(|it| it.2.code).collect::<Vec<_>>(), [Code::Rejet]);
         }
-        assert_eq!(pending_of(&store).await.len(), 1, "one of them waits");
-        let kinds = vec![arrives(101, "3 A"), demands(101, 1, 1, Track::SecondeGt), locked(101, number)];
-        read(&store, noon(), kinds).await;
-        assert_eq!((carried(&store).await, pending_of(&store).await), ((vec![], 0, 3), vec![]));
-        let open = anomalies::list(&mut store.read().await.unwrap(), None, true).await.unwrap();
-        assert_eq!(open.iter().map(|it| it.2.code).collect::<Vec<_>>(), [Code::Rejet]);
     }
 
     #[rstest]
@@ -463,13 +481,14 @@ mod tests {
     #[case(OrderOutcome::Refused { code: "OUVERT".to_owned() })]
     #[tokio::test]
     async fn an_order_that_failed_whole_is_carried_again(#[case] outcome: OrderOutcome) {
-        let store = memory().await;
-        import(&store, 1, vec![response(100, noon(), true)], noon()).await;
-        let number = carry(&store, vec![response(100, noon(), true)]).await;
-        recorded(&store, number, outcome).await;
-        assert_eq!(carried(&store).await, (vec![100], 1, 0));
-        let next = carry(&store, vec![response(100, noon(), true)]).await;
-        assert_eq!((next, carried(&store).await.0), (number + 1, vec![]));
+        for store in stores().await {
+            import(&store, 1, vec![response(100, noon(), true)], noon()).await;
+            let number = carry(&store, vec![response(100, noon(), true)]).await;
+            recorded(&store, number, outcome.clone()).await;
+            assert_eq!(carried(&store).await, (vec![100], 1, 0));
+            let next = carry(&store, vec![response(100, noon(), true)]).await;
+            assert_eq!((next, carried(&store).await.0), (number + 1, vec![]));
+        }
     }
 
     #[tokio::test]
@@ -477,62 +496,65 @@ mod tests {
         async fn soon(store: &Store) -> bool {
             responses::carried_soon(&mut store.read().await.unwrap(), key()).await.unwrap()
         }
-        let store = memory().await;
-        let standing = || vec![response(100, noon(), true)];
-        import(&store, 1, standing(), noon()).await;
-        assert!(soon(&store).await, "no order carried it yet");
-        let number = carry(&store, standing()).await;
-        assert!(!soon(&store).await, "it is on its way");
-        recorded(&store, number, OrderOutcome::Refused { code: "OUVERT".to_owned() }).await;
-        read(&store, noon().plus_s(-60), vec![switched(true, None)]).await;
-        assert!(!soon(&store).await, "the window moved before");
-        read(&store, noon().plus_s(60), vec![switched(false, None)]).await;
-        assert!(soon(&store).await, "the window moved since");
-        let again = carry(&store, standing()).await;
-        let mut tx = store.write().await.unwrap();
-        let refused = OrderOutcome::Refused { code: "ORDRE".to_owned() };
-        record(&mut tx, school(), again, &refused, noon().plus_s(120)).await.unwrap();
-        tx.commit(Point::OrderRecorded).await.unwrap();
-        assert!(!soon(&store).await);
-        import(&store, 2, vec![response(100, noon().plus_s(180), false)], noon().plus_s(180)).await;
-        assert!(soon(&store).await, "the council corrected it");
+        for store in stores().await {
+            let standing = || vec![response(100, noon(), true)];
+            import(&store, 1, standing(), noon()).await;
+            assert!(soon(&store).await, "no order carried it yet");
+            let number = carry(&store, standing()).await;
+            assert!(!soon(&store).await, "it is on its way");
+            recorded(&store, number, OrderOutcome::Refused { code: "OUVERT".to_owned() }).await;
+            read(&store, noon().plus_s(-60), vec![switched(true, None)]).await;
+            assert!(!soon(&store).await, "the window moved before");
+            read(&store, noon().plus_s(60), vec![switched(false, None)]).await;
+            assert!(soon(&store).await, "the window moved since");
+            let again = carry(&store, standing()).await;
+            let mut tx = store.write().await.unwrap();
+            let refused = OrderOutcome::Refused { code: "ORDRE".to_owned() };
+            record(&mut tx, school(), again, &refused, noon().plus_s(120)).await.unwrap();
+            tx.commit(Point::OrderRecorded).await.unwrap();
+            assert!(!soon(&store).await);
+            import(&store, 2, vec![response(100, noon().plus_s(180), false)], noon().plus_s(180)).await;
+            assert!(soon(&store).await, "the council corrected it");
+        }
     }
 
     #[tokio::test]
     async fn a_correction_goes_its_own_way_and_an_older_lock_does_not_confirm_it() {
-        let store = memory().await;
-        read(&store, noon(), vec![arrives(100, "3 A")]).await;
-        import(&store, 1, vec![response(100, noon(), true)], noon()).await;
-        let first = carry(&store, vec![response(100, noon(), true)]).await;
-        let corrected = response(100, noon().plus_s(60), false);
-        import(&store, 2, vec![corrected.clone()], noon()).await;
-        assert_eq!(carried(&store).await, (vec![100], 1, 0));
-        read(&store, noon(), vec![locked(100, first)]).await;
-        assert_eq!(carried(&store).await, (vec![100], 1, 1), "the older one is there");
-        let mut tx = store.read().await.unwrap();
-        assert_eq!(responses::to_carry(&mut tx, key()).await.unwrap(), [(corrected.clone(), true)]);
-        assert_eq!(pending(&mut tx, school()).await.unwrap(), []);
-        drop(tx);
-        let second = carry(&store, vec![corrected]).await;
-        read(&store, noon(), vec![locked(100, second)]).await;
-        assert_eq!(carried(&store).await, (vec![], 0, 1));
+        for store in stores().await {
+            read(&store, noon(), vec![arrives(100, "3 A")]).await;
+            import(&store, 1, vec![response(100, noon(), true)], noon()).await;
+            let first = carry(&store, vec![response(100, noon(), true)]).await;
+            let corrected = response(100, noon().plus_s(60), false);
+            import(&store, 2, vec![corrected.clone()], noon()).await;
+            assert_eq!(carried(&store).await, (vec![100], 1, 0));
+            read(&store, noon(), vec![locked(100, first)]).await;
+            assert_eq!(carried(&store).await, (vec![100], 1, 1), "the older one is there");
+            let mut tx = store.read().await.unwrap();
+            assert_eq!(responses::to_carry(&mut tx, key()).await.unwrap(), [(corrected.clone(), true)]);
+            assert_eq!(pending(&mut tx, school()).await.unwrap(), []);
+            drop(tx);
+            let second = carry(&store, vec![corrected]).await;
+            read(&store, noon(), vec![locked(100, second)]).await;
+            assert_eq!(carried(&store).await, (vec![], 0, 1));
+        }
     }
 
     #[tokio::test]
     async fn after_a_reread_what_the_far_side_lost_is_carried_again() {
-        let store = memory().await;
-        let kinds = |ids: &[i64]| ids.iter().map(|id| arrives(*id, "3 A")).collect::<Vec<_>>();
-        read(&store, noon(), kinds(&[100, 101])).await;
-        let list = vec![response(100, noon(), true), response(101, noon(), true)];
-        import(&store, 1, list.clone(), noon()).await;
-        let number = carry(&store, list).await;
-        read(&store, noon(), vec![locked(100, number), locked(101, number)]).await;
-        assert_eq!(carried(&store).await, (vec![], 0, 2));
-        let mut tx = store.write().await.unwrap();
-        feed::begin_epoch(&mut tx, school(), noon()).await.unwrap();
-        tx.commit(Point::FeedApplied).await.unwrap();
-        let again = kinds(&[100, 101]).into_iter().chain([locked(100, number)]).collect();
-        read(&store, noon(), again).await;
-        assert_eq!(carried(&store).await, (vec![101], 1, 1));
+        for store in stores().await {
+            let kinds = |ids: &[i64]| ids.iter().map(|id| arrives(*id, "3 A")).collect::<Vec<_>>();
+            read(&store, noon(), kinds(&[100, 101])).await;
+            let list = vec![response(100, noon(), true), response(101, noon(), true)];
+            import(&store, 1, list.clone(), noon()).await;
+            let number = carry(&store, list).await;
+            read(&store, noon(), vec![locked(100, number), locked(101, number)]).await;
+            assert_eq!(carried(&store).await, (vec![], 0, 2));
+            let mut tx = store.write().await.unwrap();
+            feed::begin_epoch(&mut tx, school(), noon()).await.unwrap();
+            tx.commit(Point::FeedApplied).await.unwrap();
+            let again = kinds(&[100, 101]).into_iter().chain([locked(100, number)]).collect();
+            read(&store, noon(), again).await;
+            assert_eq!(carried(&store).await, (vec![101], 1, 1));
+        }
     }
 }

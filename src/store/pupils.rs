@@ -156,7 +156,7 @@ pub async fn without_entry(tx: &mut Tx, key: CampaignKey) -> Result<BTreeMap<Div
 mod tests {
     use crate::domain::event::EventKind;
     use crate::store::pupils::*;
-    use crate::store::test_support::{memory, noon, other_school, pupil, read, school};
+    use crate::store::test_support::{noon, other_school, pupil, read, school, stores};
     use rstest::rstest;
 
     fn ine(text: &str) -> Option<Ine> {
@@ -165,19 +165,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_pupil_comes_back_as_the_feed_described_it_last() {
-        let store = memory().await;
-        let mut jules = pupil(100, "3 A");
-        jules.ine = ine("123456789AB");
-        jules.representatives[1].email = Some(Private::new("m.leger@example.org".to_owned()));
-        let changed = Pupil { division: Division::parse("3 B").unwrap(), ..jules.clone() };
-        read(&store, noon(), vec![EventKind::Pupil(jules), EventKind::PupilLeft(PupilId(100))]).await;
-        let mut tx = store.read().await.unwrap();
-        assert!(!of_school(&mut tx, school()).await.unwrap()[0].1);
-        drop(tx);
-        read(&store, noon(), vec![EventKind::Pupil(changed.clone())]).await;
-        let mut tx = store.read().await.unwrap();
-        assert_eq!(of_school(&mut tx, school()).await.unwrap(), [(changed, true)]);
-        assert_eq!(of_school(&mut tx, other_school()).await.unwrap(), []);
+        for store in stores().await {
+            let mut jules = pupil(100, "3 A");
+            jules.ine = ine("123456789AB");
+            jules.representatives[1].email = Some(Private::new("m.leger@example.org".to_owned()));
+            let changed = Pupil { division: Division::parse("3 B").unwrap(), ..jules.clone() };
+            read(&store, noon(), vec![EventKind::Pupil(jules), EventKind::PupilLeft(PupilId(100))]).await;
+            let mut tx = store.read().await.unwrap();
+            assert!(!of_school(&mut tx, school()).await.unwrap()[0].1);
+            drop(tx);
+            read(&store, noon(), vec![EventKind::Pupil(changed.clone())]).await;
+            let mut tx = store.read().await.unwrap();
+            assert_eq!(of_school(&mut tx, school()).await.unwrap(), [(changed, true)]);
+            assert_eq!(of_school(&mut tx, other_school()).await.unwrap(), []);
+        }
     }
 
     #[rstest]
@@ -192,14 +193,15 @@ mod tests {
         #[case] given: Option<Ine>,
         #[case] expected: bool,
     ) {
-        let store = memory().await;
-        let known = Pupil { ine: ine("123456789AB"), ..pupil(100, "3 A") };
-        read(&store, noon(), vec![EventKind::Pupil(known), EventKind::Pupil(pupil(101, "3 A"))]).await;
-        let mut tx = store.read().await.unwrap();
-        let (year, there) = (school().year, other_school().uai);
-        let found = elsewhere(&mut tx, year, there, PupilId(id), given.as_ref()).await.unwrap();
-        assert_eq!(found, expected);
-        let own = elsewhere(&mut tx, year, school().uai, PupilId(id), given.as_ref()).await.unwrap();
-        assert!(!own, "the school itself is not elsewhere");
+        for store in stores().await {
+            let known = Pupil { ine: ine("123456789AB"), ..pupil(100, "3 A") };
+            read(&store, noon(), vec![EventKind::Pupil(known), EventKind::Pupil(pupil(101, "3 A"))]).await;
+            let mut tx = store.read().await.unwrap();
+            let (year, there) = (school().year, other_school().uai);
+            let found = elsewhere(&mut tx, year, there, PupilId(id), given.as_ref()).await.unwrap();
+            assert_eq!(found, expected);
+            let own = elsewhere(&mut tx, year, school().uai, PupilId(id), given.as_ref()).await.unwrap();
+            assert!(!own, "the school itself is not elsewhere");
+        }
     }
 }

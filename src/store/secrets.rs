@@ -27,14 +27,15 @@ pub async fn kept_pupil_key(tx: &mut Tx) -> Result<Option<[u8; 32]>, StoreError>
 #[cfg(test)]
 mod tests {
     use crate::store::secrets::{kept_pupil_key, pupil_key};
-    use crate::store::test_support::memory;
+    use crate::store::test_support::stores;
 
     #[tokio::test]
     async fn the_first_key_is_kept() {
-        let store = memory().await;
-        let mut tx = store.write().await.unwrap();
-        assert_eq!(kept_pupil_key(&mut tx).await.unwrap(), None);
-        assert_eq!(pupil_key(&mut tx, [1; 32]).await.unwrap(), [1; 32]);
-        assert_eq!(pupil_key(&mut tx, [2; 32]).await.unwrap(), [1; 32]);
+        for store in stores().await {
+            let mut tx = store.write().await.unwrap();
+            assert_eq!(kept_pupil_key(&mut tx).await.unwrap(), None);
+            assert_eq!(pupil_key(&mut tx, [1; 32]).await.unwrap(), [1; 32]);
+            assert_eq!(pupil_key(&mut tx, [2; 32]).await.unwrap(), [1; 32]);
+        }
     }
 }

@@ -16,12 +16,15 @@ use crate::domain::{
 };
 use crate::guard::{Action, Facts, FarSide, Import, LoadCalendar, Permit, Policy, Verdict, decide};
 use crate::plan::demands::{Difference, Planned};
+#[cfg(feature = "outside")]
+use crate::store::scratch;
 use crate::store::{
     Store, campaigns, feed,
     lease::{self, Holder, Lease},
     responses,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use tempfile::TempDir;
 
 /// The school of most tests.
 pub fn school() -> SchoolKey {
@@ -53,16 +56,62 @@ pub async fn memory() -> Store {
     Store::open("sqlite::memory:", Crash::off()).await.unwrap()
 }
 
-/// A fresh database in a file of its own folder.
-pub async fn file(crash: Crash) -> (tempfile::TempDir, Store) {
+/// Where the database of a test lies.
+pub struct Place {
+    /// Its URL.
+    pub url: String,
+    /// A folder for this test alone; an SQLite database lies in `own/`.
+    pub folder: TempDir,
+}
+
+impl Place {
+    /// Opens it, as each process of a test does.
+    pub async fn open(&self, crash: Crash) -> Store {
+        Store::open(&self.url, crash).await.unwrap()
+    }
+}
+
+/// A file that is not there yet.
+pub fn own_file() -> Place {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&url(&folder), crash).await.unwrap();
+    Place { url: url(&folder), folder }
+}
+
+/// A fresh database in a file of its own folder.
+pub async fn file(crash: Crash) -> (TempDir, Store) {
+    let Place { url, folder } = own_file();
+    let store = Store::open(&url, crash).await.unwrap();
     (folder, store)
 }
 
 /// The URL of that file.
-pub fn url(folder: &tempfile::TempDir) -> String {
+pub fn url(folder: &TempDir) -> String {
     format!("sqlite:{}", folder.path().join("own/navette.db").display())
+}
+
+/// A schema of its own on the server that `tests/run` started.
+#[cfg(feature = "outside")]
+pub async fn schema() -> Place {
+    let server = std::env::var("NAVETTE_TEST_POSTGRES").expect("NAVETTE_TEST_POSTGRES: start one by tests/postgres");
+    Place { url: scratch::beside(&server).await.unwrap(), folder: tempfile::tempdir().unwrap() }
+}
+
+/// One fresh place on each engine: SQLite, and PostgreSQL where outside programs are there (feature `outside`).
+pub async fn places() -> Vec<Place> {
+    vec![
+        own_file(),
+        #[cfg(feature = "outside")]
+        schema().await,
+    ]
+}
+
+/// One fresh database on each engine; SQLite's in memory.
+pub async fn stores() -> Vec<Store> {
+    vec![
+        memory().await,
+        #[cfg(feature = "outside")]
+        schema().await.open(Crash::off()).await,
+    ]
 }
 
 /// A holder that lives: this process.

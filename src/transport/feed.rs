@@ -14,7 +14,8 @@ const EVENTS: &str = "evenements";
 /// `NotSent` when the folder can't be read; `Unusable` when ranges overlap, or a file is not what its name and digest say.
 pub async fn page(folders: &Directory, school: SchoolKey, after: u64, limit: u32) -> Result<FeedPage, Answer> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let published = of_school(school, &folders.published(EVENTS).await?);
+    let own = format!("{}-", school.uai);
+    let published = of_school(school, &folders.published(EVENTS, &own).await?);
     if let Some((one, next)) = pairs(&published).find(|(one, next)| next.first <= one.last) {
         return Err(Answer::Unusable { why: format!("{one} and {next} overlap: a range is never rewritten") });
     }
@@ -22,7 +23,7 @@ pub async fn page(folders: &Directory, school: SchoolKey, after: u64, limit: u32
     if last < after {
         return Ok(FeedPage { last, events: Vec::new(), date: None, went_back: true });
     }
-    let all = of_school(school, &folders.visible(EVENTS).await?);
+    let all = of_school(school, &folders.visible(EVENTS, &own).await?);
     let readable = before_unfinished(&published, &all);
     let mut events = Vec::new();
     for range in readable.iter().filter(|range| after < range.last) {

@@ -87,6 +87,14 @@ impl Siecle {
         Self::Directory(Directory::new(options, files))
     }
 
+    /// The same, believing for a while what it listed (`Directory::believed_by`); HTTP lists nothing.
+    pub fn believed_by(self, clock: Clock) -> Self {
+        match self {
+            Self::Http(http) => Self::Http(http),
+            Self::Directory(folders) => Self::Directory(folders.believed_by(clock)),
+        }
+    }
+
     /// The latest `Date` that it sent; none over folders.
     pub fn last_date(&self) -> Option<FarDate> {
         match self {
@@ -116,7 +124,7 @@ impl Siecle {
         self.response_files(school, 0).await?;
         if let Self::Directory(folders) = self {
             for folder in [IMPORTED, REJECTED, REPORT] {
-                folders.visible(folder).await?;
+                folders.visible(folder, "").await?;
             }
             folders.can_publish(IMPORT)?;
         }
@@ -236,15 +244,15 @@ async fn ask_receipt(http: &Http, lot: &FileName, own: FileName) -> Result<Recei
 async fn find_receipt(folders: &Directory, lot: &FileName, own: FileName) -> Result<ReceiptAnswer, Answer> {
     let name = lot.to_string();
     // In the order in which a file moves, so that one that moves meanwhile is seen at least once.
-    let waits = folders.published(IMPORT).await?.contains(&name);
+    let waits = folders.publishes(IMPORT, &name).await?;
     let taken = folders.holds(IMPORTED, &name).await?;
     let rejected = folders.holds(REJECTED, &name).await?;
-    let receipts: Vec<FileName> =
-        folders.published(REPORT).await?.iter().filter_map(|name| FileName::parse(name)).collect();
-    if receipts.contains(&own) {
+    if folders.publishes(REPORT, &own.to_string()).await? {
         let bytes = folders.read(REPORT, &own.to_string()).await?;
         return Ok(bytes.map_or(ReceiptAnswer::NotTreated, |bytes| ReceiptAnswer::Receipt(bytes, own)));
     }
+    let receipts = folders.published(REPORT, &of_school(lot.key.school)).await?;
+    let receipts: Vec<FileName> = receipts.iter().filter_map(|name| FileName::parse(name)).collect();
     let later =
         |other: &FileName| other.document == Document::Receipt && other.key == lot.key && lot.number < other.number;
     let overtaken = receipts.iter().any(later);
@@ -255,6 +263,11 @@ async fn find_receipt(folders: &Directory, lot: &FileName, own: FileName) -> Res
         (false, true, _) => ReceiptAnswer::RejectedFile,
         (false, false, false) => ReceiptAnswer::NeverReceived,
     })
+}
+
+/// How the names of a school's files begin, of whatever year.
+fn of_school(school: SchoolKey) -> String {
+    format!("{}-", school.uai)
 }
 
 async fn ask_response_files(http: &Http, school: SchoolKey, after: u32) -> Result<Vec<ResponseRef>, Answer> {
@@ -274,7 +287,7 @@ async fn ask_response_files(http: &Http, school: SchoolKey, after: u32) -> Resul
 
 async fn find_response_files(folders: &Directory, school: SchoolKey) -> Result<Vec<ResponseRef>, Answer> {
     let mut found = Vec::new();
-    for name in folders.published(EXPORT).await? {
+    for name in folders.published(EXPORT, &of_school(school)).await? {
         let Some(parsed) = FileName::parse(&name) else { continue };
         // A file of another school year is handed on, so that it is refused by name (`ANNEE`).
         if parsed.document != Document::Responses || parsed.key.school.uai != school.uai {

@@ -98,6 +98,14 @@ impl Teleservice {
         Self::Directory(Directory::new(options, files))
     }
 
+    /// The same, believing for a while what it listed (`Directory::believed_by`); HTTP lists nothing.
+    pub fn believed_by(self, clock: Clock) -> Self {
+        match self {
+            Self::Http(http) => Self::Http(http),
+            Self::Directory(folders) => Self::Directory(folders.believed_by(clock)),
+        }
+    }
+
     /// The latest `Date` that it sent; none over folders.
     pub fn last_date(&self) -> Option<FarDate> {
         match self {
@@ -127,7 +135,7 @@ impl Teleservice {
         self.events(school, 0, 1).await?;
         if let Self::Directory(folders) = self {
             for folder in [REFUSED] {
-                folders.visible(folder).await?;
+                folders.visible(folder, "").await?;
             }
             folders.can_publish(ORDERS)?;
         }
@@ -196,7 +204,12 @@ impl Teleservice {
             Self::Http(_) => Ok(false),
             Self::Directory(folders) => {
                 let lying = |name: OrderName| name.key.school == school && name.number == number;
-                Ok(folders.published(ORDERS).await?.iter().filter_map(|name| OrderName::parse(name)).any(lying))
+                Ok(folders
+                    .published(ORDERS, &of_school(school))
+                    .await?
+                    .iter()
+                    .filter_map(|name| OrderName::parse(name))
+                    .any(lying))
             }
         }
     }
@@ -263,7 +276,7 @@ async fn put_responses(http: &Http, order: &ResponseOrder, body: &str) -> Result
 
 async fn read_refusals(folders: &Directory, school: SchoolKey) -> Result<Vec<Refusal>, Answer> {
     let mut found = Vec::new();
-    for name in folders.published(REFUSED).await? {
+    for name in folders.published(REFUSED, &of_school(school)).await? {
         let Some(order) = OrderName::parse(&name).filter(|order| order.key.school == school) else { continue };
         let Some(bytes) = folders.read(REFUSED, &name).await? else { continue };
         let refused = refusals::decode(&bytes).map_err(|fault| Answer::Unusable { why: format!("{name}: {fault}") })?;
@@ -275,6 +288,11 @@ async fn read_refusals(folders: &Directory, school: SchoolKey) -> Result<Vec<Ref
     }
     found.sort_by_key(|refusal| refusal.number);
     Ok(found)
+}
+
+/// How the names of a school's orders begin, of whatever year.
+fn of_school(school: SchoolKey) -> String {
+    format!("{}-", school.uai)
 }
 
 fn unusable(fault: Fault) -> Answer {

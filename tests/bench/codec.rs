@@ -116,9 +116,9 @@ impl Kind {
         let report = &mut |_| faults += 1;
         match self {
             Self::XmlDemands => xml::demands::read(name, input, &mut |_| (), report).map(drop)?,
-            Self::XmlResponses => xml::responses::read(name, input, &mut |_| (), report).map(drop)?,
+            Self::XmlResponses => xml::responses::read(name, input, &mut |_, _| (), report).map(drop)?,
             Self::CsvDemands => csv::demands::read(input, name, Charset::Utf8, &mut |_| (), report).map(drop)?,
-            Self::CsvResponses => csv::responses::read(input, name, Charset::Utf8, &mut |_| (), report).map(drop)?,
+            Self::CsvResponses => csv::responses::read(input, name, Charset::Utf8, &mut |_, _| (), report).map(drop)?,
         }
         if faults == 0 { Ok(()) } else { Err(format!("{faults} faults").into()) }
     }

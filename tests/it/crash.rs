@@ -1,7 +1,7 @@
 //! The real program is killed by SIGKILL, at every named point and at any moment, in one night with demands and
 //! responses. Then it runs again, and everything ends as if nothing had happened.
 
-use crate::night::{End, Night, Way, at, councils, definitive, of_seconde, provisional};
+use crate::night::{End, Night, On, Way, at, councils, definitive, of_seconde, provisional};
 use navette::{
     crash::{Crash, Point},
     domain::pupil::PupilId,
@@ -58,8 +58,8 @@ fn no_point_is_forgotten() {
 }
 
 /// The end of a night that nobody disturbed.
-fn calm(way: Way) -> End {
-    let night = Night::due(way);
+fn calm(way: Way, on: On) -> End {
+    let night = Night::due_on(way, on);
     night.run_on();
     let end = night.end();
     // What a night is for has happened: else it would prove nothing.
@@ -73,13 +73,15 @@ fn calm(way: Way) -> End {
 }
 
 #[rstest]
-#[case(Way::Http)]
-#[case(Way::Folders)]
-fn killed_at_each_point_a_night_ends_as_a_calm_one(#[case] way: Way) {
-    let calm = calm(way);
+#[case::http(Way::Http, On::Sqlite)]
+#[case::folders(Way::Folders, On::Sqlite)]
+#[cfg_attr(feature = "outside", case::on_a_server_http(Way::Http, On::Postgres))]
+#[cfg_attr(feature = "outside", case::on_a_server_folders(Way::Folders, On::Postgres))]
+fn killed_at_each_point_a_night_ends_as_a_calm_one(#[case] way: Way, #[case] on: On) {
+    let calm = calm(way, on);
     let requests = REQUESTS.into_iter().filter(|_| way == Way::Http);
     for point in EITHER.into_iter().chain(requests) {
-        let night = Night::due(way);
+        let night = Night::due_on(way, on);
         let (status, text) = night.run(&["run"], Some(point.name()));
         assert_eq!(status.signal(), Some(SIGKILL), "{} was not passed: {text}", point.name());
         night.integrity();
@@ -88,12 +90,14 @@ fn killed_at_each_point_a_night_ends_as_a_calm_one(#[case] way: Way) {
     }
 }
 
-#[test]
-fn killed_at_any_moment_a_night_ends_as_a_calm_one() {
-    let calm = calm(Way::Http);
+#[rstest]
+#[case::file(On::Sqlite)]
+#[cfg_attr(feature = "outside", case::server(On::Postgres))]
+fn killed_at_any_moment_a_night_ends_as_a_calm_one(#[case] on: On) {
+    let calm = calm(Way::Http, on);
     for seed in 1..=3 {
         let mut draw = Draw::new(seed);
-        let night = Night::due(Way::Http);
+        let night = Night::due_on(Way::Http, on);
         hold(&night.teleservice).faults.slow_down(5, None);
         hold(&night.siecle).faults.slow_down(5, None);
         let mut span = Duration::from_millis(500);
@@ -117,7 +121,7 @@ fn killed_at_any_moment_a_night_ends_as_a_calm_one() {
 /// Siècle treats a lot and drops the answer: the lot ends acknowledged in the same run, and is not sent again.
 #[test]
 fn a_lot_whose_answer_was_lost_is_acknowledged_in_the_same_run_and_treated_once() {
-    let calm = calm(Way::Http);
+    let calm = calm(Way::Http, On::Sqlite);
     let night = Night::due(Way::Http);
     let before = hold(&night.siecle).school(definitive().school).unwrap().deposits.len();
     hold(&night.siecle).faults.lose_reply(3, Some(Topic::Lots));
@@ -158,9 +162,8 @@ fn killed_at_its_commit_a_calendar_is_loaded() {
     night.integrity();
     let (status, text) = night.run(&arguments, None);
     assert_eq!(status.code(), Some(0), "{text}");
-    let url = format!("sqlite:{}", night.folder.path().join("navette.db").display());
     let found = night.wait(async {
-        let store = Store::open(&url, Crash::off()).await.unwrap();
+        let store = Store::open(&night.database, Crash::off()).await.unwrap();
         let found = councils(&store, of_seconde()).await;
         store.close().await;
         found

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 mod architecture;
+mod busy;
 mod calendar;
 #[cfg(feature = "outside")]
 mod chromium;
@@ -11,6 +12,8 @@ mod config;
 mod crash;
 mod daemon;
 mod guide;
+#[cfg(feature = "outside")]
+mod hosts;
 mod http;
 mod model;
 mod night;

@@ -3,6 +3,8 @@
 //!
 //! The history was played by the library under a simulated clock; what follows is for the real program, by the machine's.
 
+#[cfg(feature = "outside")]
+use navette::store::scratch;
 use navette::{
     clock::Clock,
     crash::Crash,
@@ -71,6 +73,33 @@ pub enum Way {
     Folders,
 }
 
+/// On which engine the ledger lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// A file.
+    Sqlite,
+    /// A schema of its own on the server that `tests/run` started.
+    #[cfg(feature = "outside")]
+    Postgres,
+}
+
+impl On {
+    /// The URL of a fresh database.
+    async fn database(self, folder: &Path) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite:{}", folder.join("navette.db").display()),
+            #[cfg(feature = "outside")]
+            Self::Postgres => scratch::beside(&server()).await.unwrap(),
+        }
+    }
+}
+
+/// The server that `tests/run` started.
+#[cfg(feature = "outside")]
+pub fn server() -> String {
+    std::env::var("NAVETTE_TEST_POSTGRES").expect("NAVETTE_TEST_POSTGRES is not set: start a server by tests/postgres")
+}
+
 /// The school, its far sides and its folder.
 pub struct Night {
     /// The téléservice.
@@ -79,6 +108,8 @@ pub struct Night {
     pub siecle: Shared<Siecle>,
     /// Everything of navette's, and the folders of the exchange.
     pub folder: tempfile::TempDir,
+    /// Where the ledger lies.
+    pub database: String,
     way: Way,
     folders: Option<Folders>,
     served: Option<http::Served>,
@@ -148,8 +179,13 @@ fn change(opens: i64, closes: Timestamp, reopens: Option<Timestamp>, council: Ti
 }
 
 impl Night {
-    /// The school at the beginning of its night.
+    /// The school at the beginning of its night, its ledger in a file.
     pub fn due(way: Way) -> Self {
+        Self::due_on(way, On::Sqlite)
+    }
+
+    /// The school at the beginning of its night.
+    pub fn due_on(way: Way, on: On) -> Self {
         let runtime = Runtime::new().unwrap();
         let (mut teleservice, mut siecle) = (Teleservice::new(), Siecle::new(Format::Xml, Encoding::Utf8));
         teleservice.add_school(school(), school().uai.zone());
@@ -169,7 +205,8 @@ impl Night {
                 Arc::new(Mutex::new((families, councils)))
             })
         });
-        let mut night = Self { teleservice, siecle, folder, way, folders, served: None, runtime };
+        let database = runtime.block_on(on.database(folder.path()));
+        let mut night = Self { teleservice, siecle, folder, database, way, folders, served: None, runtime };
         night.history();
         night.serve(&Clock::Machine);
         night
@@ -255,8 +292,9 @@ impl Night {
                 .map(|(name, folder)| format!("[{name}]\ntransport = \"directory\"\npath = \"{folder}\"\n")),
         };
         let text = format!(
-            "[store]\ndatabase = \"sqlite:navette.db\"\nfiles = \"files\"\n[night]\nreceipt_wait = \"1s\"\n{}\
+            "[store]\ndatabase = {:?}\nfiles = \"files\"\n[night]\nreceipt_wait = \"1s\"\n{}\
              [[school]]\nuai = \"{UAI}\"\nyear = 2026\n",
+            self.database,
             sides.concat()
         );
         fs::write(self.folder.path().join("navette.toml"), text).unwrap();
@@ -291,6 +329,7 @@ impl Night {
                 encoding: Encoding::Utf8,
                 slot: parse_time_of_day("03:15").unwrap(),
                 receipt_wait: Duration::ZERO,
+                heartbeat: Duration::from_secs(30),
                 schools_at_once: 1,
                 thresholds: Thresholds::default(),
                 policy: Policy { overrides: bool::default(), enforce: !bool::default() },
@@ -306,8 +345,7 @@ impl Night {
     }
 
     fn store(&self) -> Store {
-        let url = format!("sqlite:{}", self.folder.path().join("navette.db").display());
-        self.runtime.block_on(Store::open(&url, Crash::off())).unwrap()
+        self.runtime.block_on(Store::open(&self.database, Crash::off())).unwrap()
     }
 
     /// Waits for a future on the runtime that serves the far sides.

@@ -59,6 +59,19 @@ async fn each_scenario_holds(#[values(0, 1, 2, 3)] n: usize) {
     }
 }
 
+/// The same scenarios on the server that `tests/run` started.
+#[cfg(feature = "outside")]
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn each_scenario_holds_on_a_server(#[values(0, 1, 2, 3)] n: usize) {
+    for folder in hand(n) {
+        let scenario = suite::read(&folder).unwrap();
+        let wishes = Wishes { database: Some(crate::night::server()), ..Wishes::default() };
+        let verdict = suite::one(&folder, &scenario, &wishes).await.unwrap();
+        assert!(verdict.report.failures.is_empty(), "{}:\n{}", folder.display(), verdict.report.failures.join("\n"));
+    }
+}
+
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn both_transports_tell_the_same(#[values(0, 1, 2, 3)] n: usize) {

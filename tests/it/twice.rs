@@ -6,7 +6,6 @@ use navette::{
     domain::time::Timestamp,
     guard::FarSide,
     run::{
-        LEASE_STALE_S,
         context::{Context, Served},
         demands::{self, Wish},
         enforce, feed, night as nights, orders,
@@ -123,7 +122,8 @@ fn a_step_that_is_run_again_changes_nothing(#[case] way: Way) {
     let night = Night::due(way);
     let ctx = night.context(Clock::Machine);
     let now = Clock::Machine.now();
-    let lease = night.wait(lease::take(&ctx.store, school(), &ctx.holder, now, LEASE_STALE_S)).unwrap().unwrap();
+    let lease =
+        night.wait(lease::take(&ctx.store, school(), &ctx.holder, now, ctx.settings.lease_stale_s())).unwrap().unwrap();
     let served = ctx.schools[&school()].clone();
     let mut actor = Actor { night: &night, ctx, served, lease, now, gone: BTreeSet::new() };
     let begun = night.wait(actor.world());

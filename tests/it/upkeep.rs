@@ -1,5 +1,7 @@
 //! What an operator does beside the nights: looks after the installation, copies and restores its database, purges.
 
+#[cfg(feature = "outside")]
+use crate::night::server;
 use crate::{
     night::{Night, Way, school},
     stand::{Stand, UAI, key, row},
@@ -15,7 +17,14 @@ use navette::{
     sandbox::{faults::Topic, hold},
     store::{lease, ledger},
 };
+#[cfg(feature = "outside")]
+use navette::{
+    crash::Crash,
+    store::{Store, scratch},
+};
 use rstest::rstest;
+#[cfg(feature = "outside")]
+use sqlx::Connection;
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -85,6 +94,36 @@ fn the_doctor_says_what_is_wrong_and_the_remedy(
     #[case] said: &str,
 ) {
     check_doctor(harm, exit, part, state, said);
+}
+
+/// The ledger moves to a server, on which our role may only read.
+#[cfg(feature = "outside")]
+fn only_reads(stand: &mut Stand) {
+    let own = tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let own = scratch::beside(&server()).await.unwrap();
+        Store::open(&own, Crash::off()).await.unwrap().close().await;
+        let schema = own.rsplit('=').next().unwrap();
+        let role = schema.replace("play", "reader");
+        let sql = format!(
+            "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {schema} TO {role}; \
+             GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}"
+        );
+        let mut connection = sqlx::PgConnection::connect(&own).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        own.replace("//navette@", &format!("//{role}@"))
+    });
+    let text = fs::read_to_string(stand.folder.path().join("navette.toml")).unwrap();
+    stand.write("navette.toml", &text.replace("sqlite:navette.db", &own));
+}
+
+#[cfg(feature = "outside")]
+#[rstest]
+#[case::to_migrate("lacks CREATE in schema navette_play_")]
+#[case::to_write(", UPDATE of ")]
+#[case::to_change_them_later(", ownership of ")]
+#[case::what_to_do("make it the owner")]
+fn the_doctor_says_what_our_role_lacks(#[case] said: &str) {
+    check_doctor(only_reads, 2, "database", "fault", said);
 }
 
 #[test]

@@ -13,8 +13,9 @@ use crate::codec::{
     envelope::compare,
 };
 use crate::domain::{
+    anomaly::Code,
     campaign::{CampaignKey, Phase},
-    demand::{Acknowledgement, CHOICES_MAX, Choice, Choices, Demand, Formation, Reply},
+    demand::{Acknowledgement, CHOICES_MAX, Choice, Choices, ChoicesFault, Demand, Formation, Reply},
     lot::{Encoding, FileName, Lot, LotCounts, LotHead, LotPupil},
     pupil::{Division, Private, PupilId, RepresentativeId},
     school::Level,
@@ -283,13 +284,18 @@ fn pupil_of(row: &Row<'_>, envelope: &Envelope) -> Result<LotPupil, Fault> {
         id,
         ine: row.ine(INE)?,
         division: row.division(DIVISION)?,
-        last_name: Private::new(row.text(LAST_NAME).into_owned()),
-        first_name: Private::new(row.text(FIRST_NAME).into_owned()),
+        last_name: Private::new(row.text(LAST_NAME)?.into_owned()),
+        first_name: Private::new(row.text(FIRST_NAME)?.into_owned()),
         demand,
         acknowledgement: at.map(|at| Acknowledgement { representative: UNNAMED, at }),
         reply: reply_of(row, key.level, stamped_at)?,
     })
 }
+
+/// R02.
+const CHOICES_CODE: &str = Code::Choix.as_str();
+/// R03.
+const TRACK_CODE: &str = Code::Voie.as_str();
 
 fn demand_of(row: &Row<'_>, pupil: PupilId, key: CampaignKey) -> Result<Demand, Fault> {
     let late = row.maybe(LATE, "neither O nor empty", |text| (text == YES).then_some(()))?.is_some();
@@ -298,11 +304,12 @@ fn demand_of(row: &Row<'_>, pupil: PupilId, key: CampaignKey) -> Result<Demand, 
         let column = CHOICES + nth * CHOICE_COLUMNS;
         match choice_of(row, column)? {
             Some(choice) if choices.len() == nth => choices.push(choice),
-            Some(_) => return Err(row.wrong(column, "a choice of lower rank is missing before it")),
+            Some(_) => return Err(row.wrong_as(CHOICES_CODE, column, "a choice of lower rank is missing before it")),
             None => (),
         }
     }
-    let choices = Choices::new(key.level, choices).map_err(|fault| row.wrong(CHOICES, &fault.to_string()))?;
+    let broken = |fault: ChoicesFault| row.wrong_as(fault.code().as_str(), CHOICES, &fault.to_string());
+    let choices = Choices::new(key.level, choices).map_err(broken)?;
     Ok(Demand {
         pupil,
         phase: key.phase,
@@ -316,19 +323,24 @@ fn demand_of(row: &Row<'_>, pupil: PupilId, key: CampaignKey) -> Result<Demand, 
 
 fn choice_of(row: &Row<'_>, column: usize) -> Result<Option<Choice>, Fault> {
     let (label, code, status) = (column + 1, column + 2, column + 3);
-    let Some(track) = row.maybe(column, "not a track", Track::of_code)? else {
+    if row.get(column).is_empty() {
         row.all_empty(label..column + CHOICE_COLUMNS, "a formation or status without its track")?;
         return Ok(None);
-    };
+    }
+    let track = Track::of_code(row.get(column)).ok_or_else(|| row.wrong_as(TRACK_CODE, column, "not a track"))?;
     let code = row.maybe(code, "not a MEF code of 10 or 11 digits", |text| MefCode::parse(text).ok())?;
-    let status = row.maybe(status, "neither ST nor AP", Status::of_code)?;
-    let text = row.text(label);
+    let status = match row.get(status) {
+        "" => None,
+        text => Some(Status::of_code(text).ok_or_else(|| row.wrong_as(TRACK_CODE, status, "neither ST nor AP"))?),
+    };
+    let text = row.text(label)?;
     let formation = match status {
         Some(status) => Some(Formation { label: text.into_owned(), code, status }),
         None if text.is_empty() && code.is_none() => None,
-        None => return Err(row.wrong(column + 3, "a formation without its status")),
+        None => return Err(row.wrong_as(TRACK_CODE, column + 3, "a formation without its status")),
     };
-    Choice::new(track, formation).map(Some).map_err(|fault| row.wrong(label, &fault.to_string()))
+    let broken = |fault: ChoicesFault| row.wrong_as(fault.code().as_str(), label, &fault.to_string());
+    Choice::new(track, formation).map(Some).map_err(broken)
 }
 
 fn reply_of(row: &Row<'_>, level: Level, at: Timestamp) -> Result<Option<Reply>, Fault> {
@@ -524,12 +536,12 @@ mod tests {
     #[case::version_zero(";VALIDEE;2;", ";VALIDEE;0;", 2, CODE_VALUE)]
     #[case::version_missing(";VALIDEE;2;", ";VALIDEE;;", 2, CODE_VALUE)]
     #[case::late("00;O;2GT", "00;N;2GT", 3, CODE_VALUE)]
-    #[case::unknown_track(";;2GT;;;;2PRO", ";;2XX;;;;2PRO", 2, CODE_VALUE)]
-    #[case::other_level_track(";;2GT;;;;2PRO", ";;1G;;;;2PRO", 2, CODE_VALUE)]
-    #[case::hole(";;2GT;;;;2PRO", ";;;;;;2PRO", 2, CODE_VALUE)]
-    #[case::formation_missing("Mécanique & cœur", "", 2, CODE_VALUE)]
-    #[case::formation_of_a_general_track(";;2GT;;;;2PRO", ";;2GT;x;;;2PRO", 2, CODE_VALUE)]
-    #[case::status(";AP;", ";ap;", 2, CODE_VALUE)]
+    #[case::unknown_track(";;2GT;;;;2PRO", ";;2XX;;;;2PRO", 2, "VOIE")]
+    #[case::other_level_track(";;2GT;;;;2PRO", ";;1G;;;;2PRO", 2, "VOIE")]
+    #[case::hole(";;2GT;;;;2PRO", ";;;;;;2PRO", 2, "CHOIX")]
+    #[case::formation_missing("Mécanique & cœur", "", 2, "VOIE")]
+    #[case::formation_of_a_general_track(";;2GT;;;;2PRO", ";;2GT;x;;;2PRO", 2, "VOIE")]
+    #[case::status(";AP;", ";ap;", 2, "VOIE")]
     #[case::mef("2472541231", "247254123", 2, CODE_VALUE)]
     #[case::acknowledged_in_the_definitive_phase(";ST;;O;", ";ST;2020-05-12T10:58:42Z;O;", 2, CODE_VALUE)]
     #[case::disagrees_and_accepts(";O;2GT 1CAP", ";N;2GT 1CAP", 2, CODE_VALUE)]
@@ -548,7 +560,7 @@ mod tests {
     #[case::comma(";", ",", 1, CODE_HEADER)]
     #[case::second_mark("uai;", "\u{feff}uai;", 1, CODE_CSV)]
     #[case::line_ends("\r\n", "\n", 1, CODE_CSV)]
-    #[case::control("Jules", "Ju\u{1}les", 2, "CARACTERE")]
+    #[case::control("Jules", "Ju\u{1}les", 2, "TEXTE")]
     fn a_defect_is_refused_at_its_line(#[case] right: &str, #[case] wrong: &str, #[case] row: u64, #[case] code: &str) {
         check(&|text| text.replace(right, wrong), row, code);
     }

@@ -151,7 +151,7 @@ pub fn decode(name: FileName, bytes: &[u8]) -> Result<(ResponseHead, Vec<RawResp
 /// The first fault of the file.
 pub fn decode_in(name: FileName, bytes: &[u8], charset: Charset) -> Result<(ResponseHead, Vec<RawResponse>), Fault> {
     let (mut rows, mut first) = (Vec::new(), None);
-    let read = read(bytes, name, charset, &mut |row| rows.push(row), &mut |fault| {
+    let read = read(bytes, name, charset, &mut |_, row| rows.push(row), &mut |fault| {
         first.get_or_insert(fault);
     });
     let ResponseEnvelope { envelope, entry_complete_at } = first.map_or(read, Err)?;
@@ -161,7 +161,7 @@ pub fn decode_in(name: FileName, bytes: &[u8], charset: Charset) -> Result<(Resp
     Ok((ResponseHead { key, number, stamped_at, entry_complete_at, responses }, rows))
 }
 
-/// Reads a response file row by row. A fault of one row is reported and reading goes on behind it. A row of another
+/// Reads a response file row by row, each with its line. A fault of one row is reported and reading goes on behind it. A row of another
 /// school is no fault of the file, as long as one is of the school that the file is named for.
 ///
 /// # Errors
@@ -170,7 +170,7 @@ pub fn read(
     input: impl BufRead,
     name: FileName,
     charset: Charset,
-    sink: &mut dyn FnMut(RawResponse),
+    sink: &mut dyn FnMut(u64, RawResponse),
     report: Report<'_>,
 ) -> Result<ResponseEnvelope, Fault> {
     let mut rows = Rows::open(input, charset, &COLUMNS)?;
@@ -187,7 +187,7 @@ pub fn read(
         match response_of(&row, &head, first_uai) {
             Ok(response) => {
                 of_this_school += u64::from(!response.other_school);
-                sink(response);
+                sink(row.line(), response);
             }
             Err(fault) => report(fault),
         }
@@ -237,8 +237,8 @@ fn response_of(row: &Row<'_>, head: &ResponseEnvelope, first_uai: Uai) -> Result
 fn opinion_of(row: &Row<'_>, track: String) -> Result<RawVerdict, Fault> {
     row.all_empty(REQUESTED..REASON, "it belongs to the phase DEFINITIVE")?;
     let value = row.value(VALUE, "not FAVORABLE, RESERVE or DEFAVORABLE", OpinionValue::of_code)?;
-    // An empty reason is a missing one: `check` refuses that pupil alone (MOTIF).
-    let reason = Some(row.text(REASON)).filter(|reason| !reason.is_empty());
+    // An empty reason is a missing one: `check` refuses that pupil alone (MOTIF), as for a control character (TEXTE).
+    let reason = Some(row.raw_text(REASON)).filter(|reason| !reason.is_empty());
     Ok(RawVerdict::Opinion { track, value, reason: reason.map(|reason| Private::new(reason.into_owned())) })
 }
 

@@ -6,8 +6,8 @@ use crate::codec::{
         CODE_CSV, CODE_EMPTY, CODE_ENVELOPE, CODE_HEADER, CODE_VALUE,
         strict::{SEPARATOR, Strict},
     },
-    encoding::{Charset, Source, latin9_byte, unreadable},
-    envelope::one_spaced,
+    encoding::{CONTROL, Charset, Source, latin9_byte, unreadable},
+    envelope::{A_CONTROL, has_control, one_spaced},
     formula::{guard, unguard},
 };
 use crate::domain::{
@@ -61,7 +61,7 @@ impl<R: BufRead> Rows<R> {
     /// # Errors
     /// `ENTETE` for another header, `VIDE` for none, and whatever makes it no CSV.
     pub fn open(input: R, charset: Charset, columns: &'static [&'static str]) -> Result<Self, Fault> {
-        let strict = Strict::new(Source::of_csv(input, charset)?);
+        let strict = Strict::new(Source::of_rows(input, charset)?);
         let mut builder = csv::ReaderBuilder::new();
         builder.delimiter(SEPARATOR).has_headers(HEADER_BY_OURSELVES);
         let mut rows = Self {
@@ -176,8 +176,13 @@ impl<'a> Row<'a> {
 
     /// The fault of a field that is not what its column holds.
     pub fn wrong(&self, column: usize, what: &str) -> Fault {
+        self.wrong_as(CODE_VALUE, column, what)
+    }
+
+    /// The fault of a field that breaks a rule which has a code.
+    pub fn wrong_as(&self, code: &'static str, column: usize, what: &str) -> Fault {
         let column = self.columns.get(column).copied().unwrap_or_default();
-        self.fault(CODE_VALUE, format!("`{column}`: {what}; correct it where the file was made, and export it again"))
+        self.fault(code, format!("`{column}`: {what}; correct it where the file was made, and export it again"))
     }
 
     /// A field that must not be empty where `read` is what it holds.
@@ -195,9 +200,15 @@ impl<'a> Row<'a> {
         if self.get(column).is_empty() { Ok(None) } else { self.value(column, what, read).map(Some) }
     }
 
-    /// A text field, without the apostrophe that guards it, in single spaces.
-    pub fn text(&self, column: usize) -> Cow<'a, str> {
+    /// A text field, without the apostrophe that guards it, in single spaces, whatever characters it has.
+    pub fn raw_text(&self, column: usize) -> Cow<'a, str> {
         one_spaced(unguard(self.get(column)))
+    }
+
+    /// A text field without control characters.
+    pub fn text(&self, column: usize) -> Result<Cow<'a, str>, Fault> {
+        let text = self.raw_text(column);
+        if has_control(&text) { Err(self.wrong_as(CONTROL, column, A_CONTROL)) } else { Ok(text) }
     }
 
     /// A whole number from 1.

@@ -104,7 +104,7 @@ pub fn responses(phase: Phase) -> (ResponseHead, Vec<RawResponse>) {
         ],
         Phase::Definitive => vec![
             RawVerdict::Proposal { track: track(), requested: true, accepted: true },
-            RawVerdict::Proposal { track: "XYZ".to_owned(), requested: false, accepted: false },
+            RawVerdict::Proposal { track: "2PRO".to_owned(), requested: false, accepted: false },
         ],
     };
     let row = |rank, id, version| RawResponse {

@@ -6,12 +6,12 @@ use crate::codec::{
     strict::StrictReader,
     xml::{
         Wrong, compare_count, counted, division, each_row, element, filled, ine, instant, needed, open, optional,
-        pupil_id, read_counts, read_head, representative_id, spaced, write::XmlWriter, yes_or_no,
+        pupil_id, read_counts, read_head, representative_id, text_field, write::XmlWriter, yes_or_no,
     },
 };
 use crate::domain::{
     campaign::Phase,
-    demand::{Acknowledgement, CHOICES_MAX, Choice, Choices, Demand, Formation, Reply},
+    demand::{Acknowledgement, CHOICES_MAX, Choice, Choices, ChoicesFault, Demand, Formation, Reply},
     lot::{Encoding, FileName, Lot, LotCounts, LotHead, LotPupil},
     pupil::{Division, Ine, PupilId, RepresentativeId},
     school::Level,
@@ -218,7 +218,8 @@ pub fn read<R: BufRead>(
     reader.enter("DONNEES")?;
     each_row(&mut reader, &mut *report, |reader, report| {
         let (line, kind) = (reader.line(), Kind::of(reader)?);
-        let row = read_row(reader, kind, &roll)?;
+        roll.count(kind);
+        let row = read_row(reader, kind, &roll).inspect_err(|_| roll.unread = true)?;
         // The row stands whole: what does not fit the rows before it is told, and reading goes on.
         if let Err(Wrong(code, message)) = roll.enter(kind, &row) {
             report(Fault::new(line, code, message));
@@ -268,21 +269,27 @@ struct Roll {
     pupils: BTreeMap<PupilId, u32>,
     last: Option<(Kind, u32, PupilId)>,
     counts: LotCounts,
+    /// Whether a row could not be read: its pupil is not known, and is not told a second time as unknown.
+    unread: bool,
 }
 
 impl Roll {
     const fn new(level: Level, phase: Phase) -> Self {
         let counts = LotCounts { demands: 0, without_entry: 0, acknowledgements: 0, replies: 0 };
-        Self { level, phase, divisions: Vec::new(), pupils: BTreeMap::new(), last: None, counts }
+        Self { level, phase, divisions: Vec::new(), pupils: BTreeMap::new(), last: None, counts, unread: false }
     }
 
-    fn enter(&mut self, kind: Kind, row: &LotRow) -> Result<(), Wrong> {
+    /// Counts a row, whether it can be read or not.
+    const fn count(&mut self, kind: Kind) {
         match kind {
             Kind::Demand => self.counts.demands += 1,
             Kind::WithoutEntry => self.counts.without_entry += 1,
             Kind::Acknowledgement => self.counts.acknowledgements += 1,
             Kind::Reply => self.counts.replies += 1,
         }
+    }
+
+    fn enter(&mut self, kind: Kind, row: &LotRow) -> Result<(), Wrong> {
         let (id, place) = match row {
             LotRow::Pupil(pupil) => {
                 let place = self.place(&pupil.division);
@@ -296,6 +303,7 @@ impl Roll {
             }
             LotRow::Acknowledged(id, _) | LotRow::Replied(id, _) => match self.pupils.get(id) {
                 Some(place) => (*id, *place),
+                None if self.unread => return Ok(()),
                 None => {
                     return Err(Wrong(
                         "INCONNU",
@@ -374,8 +382,8 @@ fn read_row<R: BufRead>(reader: &mut StrictReader<R>, kind: Kind, roll: &Roll) -
 /// `DIVISION`, `NOM` and `PRENOM` of a pupil; what else is known of it is entered by the caller.
 fn read_pupil<R: BufRead>(reader: &mut StrictReader<R>, id: PupilId, ine: Option<Ine>) -> Result<LotPupil, Fault> {
     let division = element(reader, "DIVISION", division)?;
-    let last_name = spaced(reader.text_of("NOM")?);
-    let first_name = spaced(reader.text_of("PRENOM")?);
+    let last_name = element(reader, "NOM", text_field)?;
+    let first_name = element(reader, "PRENOM", text_field)?;
     Ok(LotPupil { id, ine, division, last_name, first_name, demand: None, acknowledgement: None, reply: None })
 }
 
@@ -395,7 +403,7 @@ fn read_demand<R: BufRead>(reader: &mut StrictReader<R>, roll: &Roll) -> Result<
     while reader.is_on("CHOIX") {
         choices.push(read_choice(reader, choices.len() + 1)?);
     }
-    let choices = Choices::new(roll.level, choices).map_err(|fault| Wrong("CHOIX", fault.to_string()).at(line))?;
+    let choices = Choices::new(roll.level, choices).map_err(|fault| broken(fault).at(line))?;
     reader.leave()?;
     pupil.demand = Some(Demand { pupil: id, phase: roll.phase, version, representative, validated_at, choices, late });
     Ok(LotRow::Pupil(Box::new(pupil)))
@@ -418,12 +426,17 @@ fn read_choice<R: BufRead>(reader: &mut StrictReader<R>, nth: usize) -> Result<C
         })?;
         let label = filled(reader.text_read()?).map_err(|wrong| wrong.at(formation_line))?;
         let status = element(reader, "STATUT", |text| {
-            Status::of_code(text).ok_or(Wrong("VALEUR", "STATUT is ST or AP".to_owned()))
+            Status::of_code(text).ok_or(Wrong("VOIE", "STATUT is ST or AP".to_owned()))
         })?;
         formation = Some(Formation { label, code, status });
     }
     reader.leave()?;
-    Choice::new(track, formation).map_err(|fault| Wrong("CHOIX", fault.to_string()).at(line))
+    Choice::new(track, formation).map_err(|fault| broken(fault).at(line))
+}
+
+/// R02 or R03.
+fn broken(fault: ChoicesFault) -> Wrong {
+    Wrong(fault.code().as_str(), fault.to_string())
 }
 
 fn read_reply<R: BufRead>(reader: &mut StrictReader<R>, level: Level) -> Result<LotRow, Fault> {

@@ -6,7 +6,7 @@ use crate::codec::{
     strict::StrictReader,
     xml::{
         Wrong, compare_count, counted, each_row, element, instant, needed, open, optional, pupil_id, read_counts,
-        read_head, spaced, whole, write::XmlWriter,
+        read_head, text_field, whole, write::XmlWriter,
     },
 };
 use crate::domain::{
@@ -121,13 +121,18 @@ pub fn read<R: BufRead>(name: FileName, input: R, report: Report<'_>) -> Result<
         lines: Vec::new(),
     };
     reader.empty_read()?;
+    let mut rows = 0;
     each_row(&mut reader, &mut *report, |reader, _| {
+        rows += 1;
         receipt.lines.push(read_line(reader)?);
         Ok(())
     })?;
     reader.leave()?;
     reader.end()?;
-    add_up(&receipt, line, report);
+    // Behind a line that cannot be read the counts of pupils would be told wrong a second time.
+    if rows == receipt.lines.len() {
+        add_up(&receipt, line, report);
+    }
     Ok(receipt)
 }
 
@@ -148,7 +153,7 @@ fn read_line<R: BufRead>(reader: &mut StrictReader<R>) -> Result<ReceiptLine, Fa
     while reader.is_on("PARAMETRE") {
         let text = reader.text_of("PARAMETRE")?;
         length += text.chars().count();
-        parameters.push(spaced(text));
+        parameters.push(text_field(text).map_err(|wrong| wrong.at(line))?);
     }
     if PARAMETERS_CHARS_MAX < length {
         return Err(

@@ -102,7 +102,7 @@ fn write_verdict<W: Write>(xml: &mut XmlWriter<W>, verdict: &RawVerdict) {
 /// The first fault of the file.
 pub fn decode(name: FileName, bytes: &[u8]) -> Result<(ResponseHead, Vec<RawResponse>), Fault> {
     let (mut rows, mut first) = (Vec::new(), None);
-    let head = read(name, bytes, &mut |row| rows.push(row), &mut |fault| {
+    let head = read(name, bytes, &mut |_, row| rows.push(row), &mut |fault| {
         first.get_or_insert(fault);
     });
     match (head, first) {
@@ -111,14 +111,14 @@ pub fn decode(name: FileName, bytes: &[u8]) -> Result<(ResponseHead, Vec<RawResp
     }
 }
 
-/// Reads a response file row by row: rows that can be read are handed out, faults that leave the rest readable are reported.
+/// Reads a response file row by row, each with its line: rows that can be read are handed out, faults that leave the rest readable are reported.
 ///
 /// # Errors
 /// The fault after which nothing more can be read.
 pub fn read<R: BufRead>(
     name: FileName,
     input: R,
-    rows: &mut dyn FnMut(RawResponse),
+    rows: &mut dyn FnMut(u64, RawResponse),
     report: Report<'_>,
 ) -> Result<ResponseHead, Fault> {
     let mut reader = open(input, ROOT)?;
@@ -138,8 +138,11 @@ pub fn read<R: BufRead>(
     let mut rank = 0;
     reader.enter("DONNEES")?;
     each_row(&mut reader, &mut *report, |reader, _| {
+        if !reader.is_on("REPONSE") {
+            return Err(reader.expected("REPONSE"));
+        }
         rank += 1;
-        rows(read_row(reader, rank, head.key.phase)?);
+        rows(reader.line(), read_row(reader, rank, head.key.phase)?);
         Ok(())
     })?;
     reader.leave()?;
@@ -150,9 +153,6 @@ pub fn read<R: BufRead>(
 }
 
 fn read_row<R: BufRead>(reader: &mut StrictReader<R>, rank: u32, phase: Phase) -> Result<RawResponse, Fault> {
-    if !reader.is_on("REPONSE") {
-        return Err(reader.expected("REPONSE"));
-    }
     let line = reader.line();
     let [id, ine_code, version, entered_at] = reader.attributes(["ELEVE_ID", "INE", "VERSION_DEMANDE", "SAISIE_LE"])?;
     let pupil = needed(id, "ELEVE_ID", line, pupil_id)?;
@@ -190,7 +190,7 @@ fn read_verdict<R: BufRead>(reader: &mut StrictReader<R>, phase: Phase) -> Resul
             reader.enter_read()?;
             let mut reason = None;
             if reader.is_on("MOTIF") {
-                // An empty reason is a missing one: `check` refuses that pupil alone (MOTIF).
+                // An empty reason is a missing one: `check` refuses that pupil alone (MOTIF), as for a control character.
                 reason = Some(spaced(reader.text_of("MOTIF")?)).filter(|text| !text.reveal().is_empty());
             }
             reader.leave()?;
