@@ -82,7 +82,7 @@ impl Browser {
         ];
         let options = json!({"args": arguments});
         json!({"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options,
-            "timeouts": {"implicit": WAIT_MS},
+            "timeouts": {"implicit": WAIT_MS, "script": SCRIPT_MS, "pageLoad": SCRIPT_MS},
             "goog:loggingPrefs": {"browser": "ALL"}}}})
     }
 
