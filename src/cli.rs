@@ -27,6 +27,7 @@ pub mod sandbox;
 pub mod schema;
 pub mod status;
 pub mod summary;
+pub mod tour;
 pub mod window;
 pub mod wire;
 

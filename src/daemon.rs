@@ -168,11 +168,13 @@ where
         }
     }
 
-    fn note(&mut self, Ended { done, panicked, .. }: &Ended) {
+    fn note(&mut self, Ended { school, part, done, panicked }: &Ended) {
         self.stale |= done.is_worth_saying();
         self.live.note(|pulse| {
             pulse.panics += u64::from(*panicked);
-            pulse.in_hand = self.rounds.in_hand();
+            if *part == Part::Whole {
+                pulse.in_hand.remove(school);
+            }
         });
     }
 

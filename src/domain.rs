@@ -12,6 +12,7 @@ pub mod roster;
 pub mod school;
 pub mod time;
 pub mod track;
+pub mod typography;
 
 #[cfg(test)]
 mod tests;

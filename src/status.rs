@@ -47,8 +47,9 @@ async fn api(State(live): State<Live>) -> Result<Json<Value>, Unreadable> {
 async fn metrics(State(live): State<Live>) -> Result<impl IntoResponse, Unreadable> {
     let ctx = live.ctx();
     let now = ctx.clock.now();
-    let measured = metrics::measure(&ctx, now).await?;
+    // Of the same instant: what takes its turn while the schools are measured begins after it.
     let process = Process::Daemon(live.pulse().borrow().clone());
+    let measured = metrics::measure(&ctx, now).await?;
     Ok(([(CONTENT_TYPE, METRICS_TYPE)], metrics::text(&measured, &process, now)))
 }
 

@@ -4,6 +4,7 @@ use crate::cli::{
     Global,
     exit::Exit,
     output::{complain, print},
+    tour,
 };
 
 use crate::clock::Clock;
@@ -16,7 +17,6 @@ use crate::domain::{
 };
 
 use crate::files::Files;
-use crate::replay::{document::Fault, tour};
 use crate::sandbox::{
     Shared, exports,
     folders::{SiecleFolder, TeleserviceFolder},
@@ -27,7 +27,7 @@ use crate::sandbox::{
     teleservice::Teleservice,
     world::{self, World, WorldSchool},
 };
-use anyhow::{Context, anyhow};
+use anyhow::Context;
 use chrono::{Datelike, Days};
 use std::{
     fmt::Write as _,
@@ -98,24 +98,7 @@ const CLOSING_HOUR: u32 = 18;
 /// When a folder or file cannot be written, or the address cannot be used.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let span = global.start();
-    span.around(async { if args.tour { tour(args).await } else { serve(args).await } }).await
-}
-
-/// Serves the guided tour until the program is told to stop.
-async fn tour(args: Args) -> anyhow::Result<Exit> {
-    let said = |faults: Vec<Fault>| anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
-    let scenario = tour::scenario().map_err(said).context("the built-in scenario")?;
-    let fresh = tempfile::Builder::new().prefix("navette-courriels-").tempdir()?;
-    let letters = letters_folder(args.out.as_deref(), &fresh)?;
-    let mut printed = Ok(());
-    let ready = |base: &str| printed = print(&format!("The guided tour begins at {base}/\n"));
-    let told_to_stop = async {
-        // Where signals cannot be listened to there is no way to stop but this.
-        while matches!(stopped(Duration::MAX).await, Ok(told) if !told) {}
-    };
-    tour::serve(&scenario, args.listen, letters, ready, told_to_stop).await?;
-    printed?;
-    Ok(Exit::Done)
+    span.around(async { if args.tour { tour::serve(args).await } else { serve(args).await } }).await
 }
 
 async fn serve(args: Args) -> anyhow::Result<Exit> {
@@ -182,7 +165,7 @@ fn pages(
 }
 
 /// Where recaps go: beside what is written for navette, else into a folder that lasts as long as the sandbox.
-fn letters_folder(out: Option<&Path>, fresh: &tempfile::TempDir) -> anyhow::Result<PathBuf> {
+pub fn letters_folder(out: Option<&Path>, fresh: &tempfile::TempDir) -> anyhow::Result<PathBuf> {
     let beside = out.map(|out| std::path::absolute(out.join("courriels"))).transpose()?;
     Ok(beside.unwrap_or_else(|| fresh.path().join("courriels")))
 }

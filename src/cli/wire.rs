@@ -228,7 +228,7 @@ impl Parts {
             store,
             files: self.files,
             files_root: options.store.files.clone(),
-            schools: self.schools,
+            schools: Arc::new(self.schools),
             settings: self.settings,
             clock: Clock::Machine,
             holder: Holder { host: host(), process: std::process::id() },

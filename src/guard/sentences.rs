@@ -12,6 +12,9 @@ use crate::guard::{
 /// What the flag `AtRisk` means.
 pub const AT_RISK: &str = "À RISQUE : le premier conseil est à moins de 24 heures ou a commencé, et ni les demandes ni \
                            les réponses ne sont là où il le faut.";
+/// What there is to do then.
+pub const AT_RISK_TODO: &str = "À RISQUE : lancez « navette resync » pour porter les demandes à Siècle ; si leur compte \
+                                rendu n'arrive pas avant le conseil, reportez-le (« navette calendar load »).";
 
 impl Refusal {
     /// The French sentence of this refusal, with instants in `zone`.

@@ -1,7 +1,10 @@
 //! A letter: the same blocks once as text and once as HTML, and both as the bytes of one message (RFC 5322, MIME). The
 //! same letter has the same bytes, however often it is handed over.
 
-use crate::domain::time::Timestamp;
+use crate::domain::{
+    time::Timestamp,
+    typography::{set, set_page},
+};
 use askama::Template;
 use lettre::{
     Address, Message,
@@ -68,7 +71,7 @@ impl Letter {
     /// The template's.
     pub fn of(subject: String, blocks: &[Block]) -> Result<Self, askama::Error> {
         let html = Page { subject: &subject, blocks }.render()?;
-        Ok(Self { text: text(blocks), html, subject })
+        Ok(Self { text: text(blocks), html: set_page(&html), subject })
     }
 
     /// The message as it is sent; none when a header cannot carry what it is given.
@@ -129,8 +132,7 @@ fn wrapped(line: &str, first: &str, others: &str) -> String {
     let mut lines = Vec::new();
     let mut current = first.to_owned();
     let mut is_empty = true;
-    // French sets its quotation marks and colons off by spaces that no line may end in.
-    let line = line.replace("« ", "«\u{a0}").replace(" »", "\u{a0}»").replace(" :", "\u{a0}:").replace(" ;", "\u{a0};");
+    let line = set(line);
     for word in line.split(' ') {
         if !is_empty && LINE_CHARS < current.chars().count() + 1 + word.chars().count() {
             lines.push(std::mem::replace(&mut current, others.to_owned()));

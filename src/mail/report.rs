@@ -12,7 +12,11 @@ use crate::domain::{
     school::School,
     time::{Date, Timestamp, french, french_day},
 };
-use crate::guard::{Alert, State, alerts::in_zone, sentences::AT_RISK};
+use crate::guard::{
+    Alert, State,
+    alerts::in_zone,
+    sentences::{AT_RISK, AT_RISK_TODO},
+};
 use crate::mail::letter::{Block, Letter};
 use std::collections::BTreeMap;
 
@@ -106,7 +110,8 @@ pub struct Found {
 impl Standing {
     /// What there is to do, one sentence each, the most urgent first.
     pub fn todo(&self) -> Vec<String> {
-        let risks = self.campaigns.iter().filter(|it| it.at_risk).map(|it| format!("{} – {AT_RISK}", title(it.key)));
+        let risks =
+            self.campaigns.iter().filter(|it| it.at_risk).map(|it| format!("{} – {AT_RISK_TODO}", title(it.key)));
         let mut alerts: Vec<&str> =
             self.campaigns.iter().flat_map(|it| &it.alerts).map(|alert| alert.todo.as_str()).collect();
         // What concerns the school is raised for each of its campaigns.
@@ -239,19 +244,21 @@ impl Report {
     }
 
     fn campaign(&self, it: &Campaign) -> Vec<Block> {
+        let mut blocks = vec![
+            Block::Heading(format!("Campagne {}", title(it.key))),
+            Block::Line(format!("État : {}. {}", it.state.label(), it.state.rule())),
+        ];
+        if it.state == State::Ended {
+            return blocks;
+        }
         let next = it.next.map_or_else(
             || "Aucune échéance n'est connue.".to_owned(),
             |(what, at)| format!("Prochaine échéance : {what}, le {}.", french(at.civil_in(self.school.zone))),
         );
         let risk = if it.at_risk { AT_RISK } else { "À risque : non." };
-        let mut blocks = vec![
-            Block::Heading(format!("Campagne {}", title(it.key))),
-            Block::Line(format!("État : {}. {}", it.state.label(), it.state.rule())),
-            Block::Line(next),
-            Block::Line(risk.to_owned()),
-        ];
+        blocks.extend([Block::Line(next), Block::Line(risk.to_owned())]);
         let total: u32 = it.without_entry.values().sum();
-        if 0 < total && it.state != State::Ended {
+        if 0 < total {
             let caption = format!("{} en procédure sans saisie (R07) :", counted(total, "élève", "élèves"));
             let rows = it.without_entry.iter().map(|(division, count)| (division.to_string(), *count)).collect();
             blocks.push(Block::Counts(caption, rows));

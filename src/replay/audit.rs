@@ -228,7 +228,7 @@ impl Auditor {
         let now = stage.clock.now();
         // A crash that was asked for and never came must not come now: nobody would start the program again.
         stage.crash.disarm();
-        for (school, served) in &stage.ctx.schools {
+        for (school, served) in stage.ctx.schools.iter() {
             let before = self.known(stage, *school).await?;
             run::feed::read(&stage.ctx, served, now).await?;
             let after = self.known(stage, *school).await?;

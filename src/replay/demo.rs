@@ -61,10 +61,14 @@ impl Timeline {
                 told(step, played).map(|said| self.line(step.at, &said)).into_iter().collect()
             }
             Happening::Tick(now, summary) => {
-                let said = summary.schools.values().flat_map(done);
-                said.map(|said| self.line(*now, &said)).collect()
+                summary.schools.values().flat_map(|done| self.ticked(*now, done)).collect()
             }
         }
+    }
+
+    /// The lines of one tick of one school.
+    pub fn ticked(&self, now: Timestamp, done: &Done) -> Vec<String> {
+        told_of(done).iter().map(|said| self.line(now, said)).collect()
     }
 
     fn line(&self, at: Timestamp, said: &str) -> String {
@@ -79,7 +83,7 @@ impl Timeline {
 pub async fn exports(stage: &Stage, folder: &Path) -> anyhow::Result<Vec<String>> {
     let now = stage.clock.now();
     let mut said = Vec::new();
-    for (key, served) in &stage.ctx.schools {
+    for (key, served) in stage.ctx.schools.iter() {
         let office = hold(&stage.siecle).school(*key).map(|office| office.pupils.values().cloned().collect::<Vec<_>>());
         let pupils = office.unwrap_or_default();
         let written = exports::exports(*key, &pupils, &exports::enrolled(&pupils), now.civil_in(served.school.zone))?;
@@ -149,7 +153,7 @@ fn told(step: &Step, played: &Played) -> Option<String> {
     })
 }
 
-fn done(done: &Done) -> Vec<String> {
+fn told_of(done: &Done) -> Vec<String> {
     let mut said = Vec::new();
     for (open, motive) in &done.windows {
         said.push(format!("le téléservice {} ({})", if *open { "ouvre" } else { "ferme" }, motive.code()));

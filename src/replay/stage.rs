@@ -156,7 +156,7 @@ impl Stage {
             store,
             files,
             files_root: folder.path().join("files"),
-            schools: scenario.schools.iter().map(|spec| served_school(scenario, spec, &far)).collect(),
+            schools: Arc::new(scenario.schools.iter().map(|spec| served_school(scenario, spec, &far)).collect()),
             settings: settings(scenario),
             clock: clock.clone(),
             holder: Holder { host: "replay".to_owned(), process: std::process::id() },

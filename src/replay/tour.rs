@@ -1,8 +1,12 @@
-//! The guided tour of `navette sandbox --tour`: both stand-ins with their screens, navette's own work between them, and a
-//! first page that walks a new operator through a campaign. The clock stands still until a button moves it.
+//! The guided tour of `navette sandbox --tour`: both stand-ins with their screens, navette's daemon between them, and a
+//! first page that walks a new operator through a campaign. The clock stands still until a button moves it; then it runs,
+//! as fast as the daemon can do what falls due.
 
 mod page;
 mod scene;
+mod works;
+
+pub use works::{Witness, Wound};
 
 use crate::clock::Clock;
 use crate::domain::{
@@ -18,8 +22,9 @@ use crate::replay::{
     parse::parse,
     player::{Happening, How, Player},
     scenario::{Action, Scenario, Step},
-    stage::{Stage, StageFault},
-    tour::scene::Scene,
+    stage::{Database, Stage, StageFault},
+    steps,
+    tour::{scene::Scene, works::Works},
 };
 use crate::sandbox::{
     http,
@@ -33,13 +38,8 @@ use axum::{
     middleware::{Next, from_fn_with_state},
     response::Response,
 };
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-};
-use tokio::sync::{mpsc, oneshot};
+use std::{net::SocketAddr, path::PathBuf, pin::pin, sync::Arc};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 /// Questions of pages that may wait for the one before.
 const WAITING_MAX: usize = 16;
@@ -81,52 +81,74 @@ pub fn scenario() -> Result<Scenario, Vec<Fault>> {
     Ok(scenario)
 }
 
-/// Plays the steps of a scenario, then serves the tour at `address` until it is told to stop; `ready` is told where.
+/// Plays the steps of a scenario, then begins the daemon and serves the tour at `address` until it is told to stop; `ready`
+/// is told where.
 ///
 /// # Errors
-/// When the stage cannot be set, the address cannot be listened on, or the machine fails.
-pub async fn serve(
+/// When the stage cannot be set, the address cannot be listened on, the daemon ends by itself, or the machine fails.
+pub async fn serve<D, F, E>(
     scenario: &Scenario,
     address: SocketAddr,
     letters: PathBuf,
+    daemon: D,
     ready: impl FnOnce(&str),
     stop: impl Future<Output = ()>,
-) -> Result<(), StageFault> {
-    let timeline = Timeline::of(scenario);
-    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
-    let noted = Arc::clone(&lines);
-    let mut note = move |happening: &Happening<'_>| {
-        noted.lock().unwrap_or_else(PoisonError::into_inner).extend(timeline.tell(happening));
+) -> Result<(), StageFault>
+where
+    D: FnOnce(Wound) -> F,
+    F: Future<Output = Result<(), E>>,
+    E: ToString,
+{
+    let (stage, lines) = past(scenario).await?;
+    let (works, wound) = Works::wind(&stage, Timeline::of(scenario), lines, address.ip()).await?;
+    let (ask, asked) = mpsc::channel::<Asked>(WAITING_MAX);
+    let turn = Turn::default();
+    let router = router(scenario, &stage, letters, ask, &turn);
+    let mut tour = Tour { scenario, stage, works, turn, said: None, refused_early: None };
+    let mut daemon = pin!(daemon(wound));
+    let gone = |ended: Result<(), E>| {
+        let why = ended.err().map_or_else(|| "it was told to".to_owned(), |fault| fault.to_string());
+        Err(StageFault::SetUp(format!("the daemon ended: {why}")))
     };
-    let mut player = Player::set(scenario, &How::plain(), &mut note).await?;
+    tokio::select! {
+        ended = &mut daemon => return gone(ended),
+        begun = tour.works.begun() => begun?,
+    }
+    let served = http::serve_pages(&tour.stage.clock, address, router).await?;
+    ready(&served.base());
+    tokio::select! {
+        ended = &mut daemon => return gone(ended),
+        visited = tour.visit(asked, stop) => visited?,
+    }
+    served.stop().await?;
+    let Tour { stage, works, .. } = tour;
+    let alarm = works.end();
+    let ended = daemon.await;
+    drop(alarm);
+    stage.strike().await;
+    ended.or_else(|fault| gone(Err(fault)))
+}
+
+/// The stage as the steps of the scenario left it, and what happened so far.
+async fn past(scenario: &Scenario) -> Result<(Stage, Vec<String>), StageFault> {
+    let timeline = Timeline::of(scenario);
+    let mut lines = Vec::new();
+    let mut note = |happening: &Happening<'_>| lines.extend(timeline.tell(happening));
+    // A file, as an installation has one: the daemon's pages read it while its nights write.
+    let how = How { database: Database::File, ..How::plain() };
+    let mut player = Player::set(scenario, &how, &mut note).await?;
     player.begin().await?;
     for (step, n) in scenario.steps.iter().zip(1..) {
         player.step(n, step).await?;
     }
-    let (ask, mut asked) = mpsc::channel::<Asked>(WAITING_MAX);
-    let served = http::serve_pages(&player.stage.clock, address, router(scenario, &player.stage, letters, ask)).await?;
-    ready(&served.base());
-    let mut stop = pin!(stop);
-    let mut tour = Tour { scenario, said: None, refused_early: None };
-    loop {
-        let (deed, reply) = tokio::select! {
-            () = &mut stop => break,
-            asked = asked.recv() => match asked {
-                Some(asked) => asked,
-                None => break,
-            },
-        };
-        tour.act(&mut player, deed).await?;
-        let told = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Whoever went away meanwhile needs no answer.
-        let _ = reply.send(tour.scene(&player.stage, told).await?);
-    }
-    served.stop().await?;
-    player.end().await?.stage.strike().await;
-    Ok(())
+    let Player { stage, .. } = player;
+    Ok((stage, lines))
 }
 
-fn router(scenario: &Scenario, stage: &Stage, letters: PathBuf, ask: mpsc::Sender<Asked>) -> Router {
+/// Held by whoever moves the clock, or does something by it: nobody types while time passes.
+type Turn = Arc<Mutex<()>>;
+
+fn router(scenario: &Scenario, stage: &Stage, letters: PathBuf, ask: mpsc::Sender<Asked>, turn: &Turn) -> Router {
     let schools = scenario.schools.iter().map(|spec| {
         let key = SchoolKey { uai: spec.uai, year: scenario.year };
         let letterhead = if spec.uai.as_str() == GUIDE_SCHOOL {
@@ -138,21 +160,27 @@ fn router(scenario: &Scenario, stage: &Stage, letters: PathBuf, ask: mpsc::Sende
     });
     let files = Files::new(stage.crash.clone());
     let pages = Pages::new(&stage.teleservice, &stage.siecle, &stage.clock, schools.collect(), files, letters);
-    let screens = pages::router(pages).layer(from_fn_with_state(stage.clock.clone(), one_second_later));
+    let seconds = (stage.clock.clone(), Arc::clone(turn));
+    let screens = pages::router(pages).layer(from_fn_with_state(seconds, one_second_later));
     screens.merge(pages::guarded(page::routes(ask)))
 }
 
 /// Each form takes a second, so that no two entries share an instant on a clock that stands still.
-async fn one_second_later(State(clock): State<Clock>, request: Request, next: Next) -> Response {
-    if request.method() == Method::POST {
-        clock.set(clock.now().plus_s(1));
+async fn one_second_later(State((clock, turn)): State<(Clock, Turn)>, request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return next.run(request).await;
     }
+    let _alone = turn.lock().await;
+    clock.set(clock.now().plus_s(1));
     next.run(request).await
 }
 
-/// What the tour remembers of what was asked.
+/// The tour, with what it remembers of what was asked.
 struct Tour<'s> {
     scenario: &'s Scenario,
+    stage: Stage,
+    works: Works,
+    turn: Turn,
     /// What the guard, or nobody, had to say to the last deed.
     said: Option<String>,
     /// The phase whose reopening was refused once.
@@ -160,21 +188,46 @@ struct Tour<'s> {
 }
 
 impl Tour<'_> {
-    async fn act(&mut self, player: &mut Player<'_, '_>, deed: Deed) -> Result<(), StageFault> {
-        let now = player.stage.clock.now();
+    /// Does what pages ask, one after the other, until it is told to stop.
+    async fn visit(
+        &mut self,
+        mut asked: mpsc::Receiver<Asked>,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), StageFault> {
+        let mut stop = pin!(stop);
+        loop {
+            let (deed, reply) = tokio::select! {
+                () = &mut stop => return Ok(()),
+                asked = asked.recv() => match asked {
+                    Some(asked) => asked,
+                    None => return Ok(()),
+                },
+            };
+            self.act(deed).await?;
+            // Whoever went away meanwhile needs no answer.
+            let _ = reply.send(self.scene().await?);
+        }
+    }
+
+    async fn act(&mut self, deed: Deed) -> Result<(), StageFault> {
+        let turn = Arc::clone(&self.turn);
+        let _alone = turn.lock().await;
+        let now = self.stage.clock.now();
         match deed {
             Deed::Show => (),
             Deed::Pass(until) => {
                 self.said = None;
-                player.pass(until.max(now).min(now.plus_s(LEAP_MAX_S))).await?;
+                self.works.pass(&self.stage, until.max(now).min(now.plus_s(LEAP_MAX_S))).await?;
             }
             Deed::Ask(hand) => {
-                let Some(key) = self.campaign(&player.stage).await? else { return Ok(()) };
+                let Some(key) = self.campaign().await? else { return Ok(()) };
                 let action = Action::Window { hand, derogation: None };
                 let at = now.plus_s(1);
                 let step =
                     Step { at, name: "window", uai: key.school.uai, phase: Some(key.phase), action, expect: None };
-                let played = player.play(&step).await?;
+                self.works.pass(&self.stage, at).await?;
+                let played = steps::play(&mut self.stage, self.scenario, &step).await?;
+                self.works.note(Timeline::of(self.scenario).tell(&Happening::Step(&step, &played)));
                 let refused = played.outcome.as_deref().is_some_and(|outcome| outcome != "ok");
                 self.said = Some(match (refused, played.sentence) {
                     (true, Some(sentence)) => format!("Refusé : {sentence}"),
@@ -184,19 +237,20 @@ impl Tour<'_> {
                 if refused && hand == Hand::Reopen {
                     self.refused_early = Some(key.phase);
                 }
-                // What the hand did is read at the next whole minute, as a daemon does.
-                player.pass(at.ceil_minute()).await?;
+                // What the hand did is read at the next whole minute.
+                self.works.pass(&self.stage, at.ceil_minute()).await?;
             }
         }
         Ok(())
     }
 
     /// The campaign that the tour is at: the first that has not ended, else the last.
-    async fn campaign(&self, stage: &Stage) -> Result<Option<CampaignKey>, StageFault> {
-        Ok(scene::status(stage, self.scenario).await?.map(|status| status.key))
+    async fn campaign(&self) -> Result<Option<CampaignKey>, StageFault> {
+        Ok(scene::status(&self.stage, self.scenario).await?.map(|status| status.key))
     }
 
-    async fn scene(&self, stage: &Stage, lines: Vec<String>) -> Result<Scene, StageFault> {
-        scene::of(stage, self.scenario, self.said.clone(), self.refused_early, lines).await
+    async fn scene(&self) -> Result<Scene, StageFault> {
+        let (said, pages) = (self.said.clone(), self.works.pages.clone());
+        scene::of(&self.stage, self.scenario, said, self.refused_early, self.works.lines(), pages).await
     }
 }

@@ -83,8 +83,8 @@ pub struct Context {
     pub files: Files,
     /// The root of exchanged files.
     pub files_root: PathBuf,
-    /// Schools by key.
-    pub schools: BTreeMap<SchoolKey, Served>,
+    /// Schools by key; shared, for each tick in hand has a context, and a country has thousands of both.
+    pub schools: Arc<BTreeMap<SchoolKey, Served>>,
     /// How.
     pub settings: Settings,
     /// For the lease's heartbeat and waits only.

@@ -9,10 +9,13 @@ use crate::domain::{school::SchoolKey, time::Timestamp};
 use crate::run::{
     context::{Context, Served},
     live::Pulse,
-    status::{self, SchoolStatus},
+    status::{self, READ_AT_ONCE, SchoolStatus},
     step::StepError,
 };
-use crate::store::counts::{self, Counts};
+use crate::store::{
+    Tx,
+    counts::{self, Counts},
+};
 use std::{collections::BTreeMap, path::Path};
 use tracing::warn;
 
@@ -46,17 +49,21 @@ pub enum Process {
 /// # Errors
 /// The store's.
 pub async fn measure(ctx: &Context, now: Timestamp) -> Result<Vec<Measured>, StepError> {
-    let mut measured = Vec::new();
-    for served in ctx.schools.values() {
-        measured.push(of_school(ctx, served, now).await?);
+    let schools: Vec<&Served> = ctx.schools.values().collect();
+    let mut measured = Vec::with_capacity(schools.len());
+    for some in schools.chunks(READ_AT_ONCE) {
+        let mut tx = ctx.store.read().await?;
+        for served in some {
+            measured.push(of_school(ctx, &mut tx, served, now).await?);
+        }
     }
     Ok(measured)
 }
 
-async fn of_school(ctx: &Context, served: &Served, now: Timestamp) -> Result<Measured, StepError> {
+async fn of_school(ctx: &Context, tx: &mut Tx, served: &Served, now: Timestamp) -> Result<Measured, StepError> {
     let school: SchoolKey = served.school.key;
-    let status = status::of_school(ctx, served, now).await?;
-    let counts = counts::of_school(&mut ctx.store.read().await?, school).await?;
+    let (status, _) = status::with_facts(ctx, tx, served, now).await?;
+    let counts = counts::of_school(tx, school).await?;
     let summary = status.last_night.as_ref().and_then(|night| night.summary.as_deref());
     let summary = summary.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
     let seconds = summary.as_ref().and_then(|summary| summary.get("seconds")?.as_object());

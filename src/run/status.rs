@@ -35,6 +35,10 @@ use std::collections::BTreeMap;
 /// The instant of the next night, beside the guard's own.
 pub const NIGHT: &str = "night";
 
+/// So many schools are read in one transaction: whoever reads a country does not wait for its turn 7 000 times, and keeps no
+/// connection from a night for long.
+pub const READ_AT_ONCE: usize = 100;
+
 /// What staff read of an instant that a status names.
 pub fn instant_label(name: &str) -> &'static str {
     What::ALL.into_iter().find(|what| what.as_str() == name).map_or("prochaine nuit", What::label)
@@ -87,9 +91,13 @@ pub struct CampaignStatus {
 /// # Errors
 /// The store's.
 pub async fn of_all(ctx: &Context, now: Timestamp) -> Result<Vec<SchoolStatus>, StepError> {
-    let mut all = Vec::new();
-    for served in ctx.schools.values() {
-        all.push(of_school(ctx, served, now).await?);
+    let schools: Vec<&Served> = ctx.schools.values().collect();
+    let mut all = Vec::with_capacity(schools.len());
+    for some in schools.chunks(READ_AT_ONCE) {
+        let mut tx = ctx.store.read().await?;
+        for served in some {
+            all.push(with_facts(ctx, &mut tx, served, now).await?.0);
+        }
     }
     Ok(all)
 }
@@ -243,9 +251,19 @@ impl CampaignStatus {
 
     /// What comes next: of a service that is closed already, no closing.
     pub fn coming(&self) -> Option<(&'static str, Timestamp)> {
+        self.all_coming().next()
+    }
+
+    /// What comes after a night that comes next.
+    pub fn coming_after_night(&self) -> Option<(&'static str, Timestamp)> {
+        let after = self.all_coming().find(|(name, _)| *name != NIGHT);
+        after.filter(|_| self.coming().is_some_and(|(name, _)| name == NIGHT))
+    }
+
+    fn all_coming(&self) -> impl Iterator<Item = (&'static str, Timestamp)> {
         let closes = |name: &str| [What::Closing, What::Deadline].iter().any(|what| what.as_str() == name);
         let opens_first = self.open || self.state == State::Planned;
-        self.next.iter().find(|(name, _)| opens_first || !closes(name)).copied()
+        self.next.iter().filter(move |(name, _)| opens_first || !closes(name)).copied()
     }
 
     /// How many pupils have entered nothing.

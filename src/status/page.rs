@@ -6,7 +6,10 @@ mod school;
 mod timeline;
 mod words;
 
-use crate::domain::school::{SchoolKey, SchoolYear, Uai};
+use crate::domain::{
+    school::{SchoolKey, SchoolYear, Uai},
+    typography::set_page,
+};
 use crate::run::{details, live::Live, reference, report};
 use crate::status::{
     Unreadable,
@@ -110,7 +113,7 @@ fn shown(page: &impl Template, is_still: bool) -> Response {
 /// A rendered page; a template that fails is a fault of ours.
 fn html(page: &impl Template) -> Response {
     match page.render() {
-        Ok(text) => Html(text).into_response(),
+        Ok(text) => Html(set_page(&text)).into_response(),
         Err(fault) => {
             tracing::error!(name: "status.page", "A page could not be rendered: {fault}");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

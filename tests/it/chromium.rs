@@ -17,6 +17,8 @@ use std::{
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// What chromedriver says once it listens.
 const STARTED: &str = "was started successfully on port ";
+/// The words of an element in XPath, whatever spaces they are set with.
+const WORDS: &str = "normalize-space(translate(., '\u{a0}', ' '))";
 /// Widths at which pages are looked at: a phone, a tablet, a desk.
 pub const WIDTHS_PX: [u32; 3] = [360, 768, 1_280];
 /// How long something that is looked for may take to come, on a machine that does much else.
@@ -80,7 +82,7 @@ impl Browser {
         ];
         let options = json!({"args": arguments});
         json!({"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options,
-            "timeouts": {"implicit": WAIT_MS},
+            "timeouts": {"implicit": WAIT_MS, "script": SCRIPT_MS, "pageLoad": SCRIPT_MS},
             "goog:loggingPrefs": {"browser": "ALL"}}}})
     }
 
@@ -102,7 +104,7 @@ impl Browser {
     /// Sees that the text is there.
     pub async fn sees(&self, wanted: &str) {
         // The driver waits for an element until its time is over; the text around it is compared here.
-        let path = format!("//body[contains(., {})]", quoted(wanted.split('\'').next().unwrap_or_default()));
+        let path = format!("//body[contains({WORDS}, {})]", quoted(wanted.split('\'').next().unwrap_or_default()));
         let _ = self.try_call(Method::POST, "/element", &json!({"using": "xpath", "value": path})).await;
         let text = self.text().await;
         assert!(text.contains(wanted), "{} does not say \"{wanted}\":\n{text}", self.url().await);
@@ -116,12 +118,12 @@ impl Browser {
 
     /// Presses the button, or follows the link, whose words these are, until the page behind it is there.
     pub async fn press(&self, words: &str) {
-        self.leave_by(&format!("//*[self::button or self::a][normalize-space(.)={}]", quoted(words))).await;
+        self.leave_by(&format!("//*[self::button or self::a][{WORDS}={}]", quoted(words))).await;
     }
 
     /// Presses the first button whose words begin so, until the page behind it is there.
     pub async fn press_first(&self, words: &str) {
-        self.leave_by(&format!("//button[starts-with(normalize-space(.), {})]", quoted(words))).await;
+        self.leave_by(&format!("//button[starts-with({WORDS}, {})]", quoted(words))).await;
     }
 
     /// Presses the return key where the focus is, until the page that its form brings is there.
@@ -153,14 +155,13 @@ impl Browser {
     /// begins with those.
     pub async fn tick_in(&self, legend: &str, label: &str) {
         let group = group(legend);
-        self.on(&format!("{group}//label[starts-with(normalize-space(.), {})]", quoted(label)), "click", &json!({}))
-            .await;
+        self.on(&format!("{group}//label[starts-with({WORDS}, {})]", quoted(label)), "click", &json!({})).await;
     }
 
     /// Types into a field, found by the beginning of its label within a group.
     pub async fn type_in(&self, legend: &str, label: &str, text: &str) {
         let group = group(legend);
-        let path = format!("{group}//*[@id={group}//label[starts-with(normalize-space(.), {})]/@for]", quoted(label));
+        let path = format!("{group}//*[@id={group}//label[starts-with({WORDS}, {})]/@for]", quoted(label));
         self.on(&path, "clear", &json!({})).await;
         self.on(&path, "value", &json!({ "text": text })).await;
     }
@@ -221,6 +222,18 @@ impl Browser {
             fs::create_dir_all(&folder).unwrap();
             fs::write(folder.join(format!("{name}-{width_px}.png")), png).unwrap();
         }
+    }
+
+    /// The page as it is printed, in PDF; kept beside the pictures.
+    pub async fn prints(&self, name: &str) -> Vec<u8> {
+        let command = json!({"cmd": "Page.printToPDF", "params": {}});
+        let printed = self.call(Method::POST, "/goog/cdp/execute", &command).await;
+        let pdf = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, text_of(&printed["data"])).unwrap();
+        if let Some(folder) = env::var_os("NAVETTE_SCREENSHOTS").map(PathBuf::from) {
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join(format!("{name}.pdf")), &pdf).unwrap();
+        }
+        pdf
     }
 
     /// A page as everything here must be: nothing for axe to find, nothing out of it at any width, nothing asked elsewhere.
@@ -293,7 +306,7 @@ fn port_of(driver: &mut Child) -> u16 {
 
 /// Fields under a legend.
 fn group(legend: &str) -> String {
-    format!("//fieldset[legend[starts-with(normalize-space(.), {})]]", quoted(legend))
+    format!("//fieldset[legend[starts-with({WORDS}, {})]]", quoted(legend))
 }
 
 /// A text in XPath 1.0, which has no escapes.

@@ -323,7 +323,7 @@ impl Night {
             store: self.store(),
             files: Files::default(),
             files_root: folder.join("files"),
-            schools: BTreeMap::from([(school(), Served { school: own, far: Arc::new(far) })]),
+            schools: Arc::new(BTreeMap::from([(school(), Served { school: own, far: Arc::new(far) })])),
             settings: Settings {
                 format: Format::Xml,
                 encoding: Encoding::Utf8,

@@ -161,7 +161,7 @@ impl Visitor {
         let (status, to, cookie) = (answer.status(), field(header::LOCATION), field(header::SET_COOKIE));
         assert!(field(header::CONTENT_SECURITY_POLICY).starts_with("default-src 'none'"), "{status}");
         let text = answer.text().await.unwrap();
-        Seen { status, to, text: text.replace("&#39;", "'"), cookie }
+        Seen { status, to, text: text.replace("&#39;", "'").replace('\u{a0}', " "), cookie }
     }
 
     async fn sign_in(&mut self, account: &str) -> Seen {

@@ -123,7 +123,7 @@ fn a_refused_letter_spoils_no_night_is_seen_and_goes_again_under_its_message_id(
     let clock = Clock::player(Clock::Machine.now());
     let mut ctx = night.context(clock.clone());
     ctx.mail = Some(Arc::new(post(&server, Tls::Off)));
-    ctx.schools.get_mut(&school()).unwrap().school.mail = Some(TO.to_owned());
+    Arc::make_mut(&mut ctx.schools).get_mut(&school()).unwrap().school.mail = Some(TO.to_owned());
     let undelivered = |minutes| {
         clock.set(Clock::Machine.now().plus_s(minutes * MINUTE_S));
         night.wait(async {
@@ -157,7 +157,7 @@ fn what_a_server_never_takes_is_given_up() {
     let clock = Clock::player(Clock::Machine.now());
     let mut ctx = night.context(clock.clone());
     ctx.mail = Some(Arc::new(post(&server, Tls::Off)));
-    ctx.schools.get_mut(&school()).unwrap().school.mail = Some(TO.to_owned());
+    Arc::make_mut(&mut ctx.schools).get_mut(&school()).unwrap().school.mail = Some(TO.to_owned());
     let letter = night.wait(async {
         run::tick(&ctx, &BTreeSet::new(), clock.now()).await;
         for hour in 0..40 {

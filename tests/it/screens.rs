@@ -6,6 +6,7 @@ use crate::{
     pages::{JULES, Place, SCHOOL, jules, key},
 };
 use navette::{
+    cli,
     domain::{
         campaign::Phase,
         event::RawChoice,
@@ -106,6 +107,7 @@ async fn the_guides_procedure_screen_by_screen() {
         &scenario,
         SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         folder.path().join("courriels"),
+        cli::tour::daemon,
         move |base| told.send(base.to_owned()).unwrap(),
         async move { stopped.await.unwrap() },
     );
@@ -316,6 +318,13 @@ async fn decision(player: &Player) {
     browser.sees_no("RÉPONDRE").await;
     player.pass("Laisser passer la nuit").await;
     player.look("visite-fin").await;
+    // The daemon's own page, which read all of it.
+    browser.press("la page de l'établissement").await;
+    browser.sees("Campagne rouverte aux familles").await;
+    let host = browser.url().await;
+    let (host, _) = host.split_once("/ecole").unwrap();
+    browser.is_sound(host).await;
+    browser.picture("navette").await;
 }
 
 /// A name of 100 characters, and one that reads from right to left.

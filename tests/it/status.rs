@@ -10,19 +10,22 @@ use navette::{
     domain::{
         anomaly::{Anomaly, Code, Subject},
         campaign::Phase,
-        pupil::PupilId,
-        school::{School, SchoolKey, SchoolYear, Uai},
+        pupil::{Division, PupilId, RepresentativeId},
+        school::{Level, School, SchoolKey, SchoolYear, Uai},
+        time::Timestamp,
     },
     run::{
         self,
         context::{Context, Served},
         live::Live,
     },
+    sandbox::{hold, world},
     status,
     store::anomalies,
 };
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -33,6 +36,8 @@ const COUNTRY: u32 = 7_000;
 const ANSWER: Duration = Duration::from_millis(200);
 /// How often it is asked for, at most, until it came in time.
 const TRIES: usize = 50;
+
+const OPEN: bool = true;
 
 /// Pages of this context, until the value is dropped.
 struct Pages {
@@ -62,6 +67,16 @@ async fn looked_at(browser: &Browser, pages: &Pages, path: &str, name: &str) {
     browser.picture(name).await;
 }
 
+async fn raise(ctx: &Context, found: impl IntoIterator<Item = (Code, PupilId)>, at: Timestamp) {
+    let mut tx = ctx.store.write().await.unwrap();
+    for (code, pupil) in found {
+        let subject = Subject::Pupil(pupil, Some(Phase::Definitive));
+        let raised = Anomaly { code, subject, at, detail: String::new() };
+        anomalies::raise(&mut tx, school(), &raised).await.unwrap();
+    }
+    tx.commit(navette::crash::Point::Settled).await.unwrap();
+}
+
 #[test]
 fn a_schools_page_is_understood_at_once_and_is_sound_at_every_width() {
     let night = Night::due(Way::Http);
@@ -69,13 +84,7 @@ fn a_schools_page_is_understood_at_once_and_is_sound_at_every_width() {
     let clock = Clock::player(Clock::Machine.now());
     let ctx = night.context(clock.clone());
     night.wait(async {
-        let mut tx = ctx.store.write().await.unwrap();
-        for code in Code::ALL {
-            let subject = Subject::Pupil(PupilId(4), Some(Phase::Definitive));
-            let raised = Anomaly { code, subject, at: clock.now(), detail: String::new() };
-            anomalies::raise(&mut tx, school(), &raised).await.unwrap();
-        }
-        tx.commit(navette::crash::Point::Settled).await.unwrap();
+        raise(&ctx, Code::ALL.map(|code| (code, PupilId(4))), clock.now()).await;
         let pages = Pages::of(ctx.clone()).await;
         let browser = Browser::start().await;
         looked_at(&browser, &pages, "/", "school").await;
@@ -98,9 +107,42 @@ fn a_schools_page_is_understood_at_once_and_is_sound_at_every_width() {
     night.wait(ctx.store.close());
 }
 
+/// Five hundred pupils of twenty divisions who have entered nothing, sixty anomalies, a service that somebody opens against
+/// the rule, and a name of 100 characters that changes its direction.
+#[test]
+fn a_crowded_schools_page_is_sound_and_prints() {
+    let night = Night::due(Way::Http);
+    for nth in 0..500 {
+        let division = Division::parse(&format!("3 {:02}", nth / 25)).unwrap();
+        let representatives = [RepresentativeId(5_000 + nth)];
+        let pupil = world::pupil(PupilId(1_000 + nth), Level::Troisieme, division, None, &representatives);
+        hold(&night.teleservice).arrive(school(), pupil, at(0, 0));
+    }
+    night.run_on();
+    let clock = Clock::player(Clock::Machine.now());
+    let mut ctx = night.context(clock.clone());
+    let name = format!("{}{}", "É".repeat(70), "ثانوية مولانا الحسن بن محمد ال");
+    Arc::make_mut(&mut ctx.schools).get_mut(&school()).unwrap().school.name = name.clone();
+    hold(&night.teleservice).switch(definitive(), OPEN, clock.now());
+    night.wait(async {
+        clock.set(clock.now().ceil_minute());
+        run::tick(&ctx, &BTreeSet::new(), clock.now()).await;
+        raise(&ctx, (0..60).map(|nth| (Code::ALL[nth % 3], PupilId(1_000 + nth as i64))), clock.now()).await;
+        let pages = Pages::of(ctx.clone()).await;
+        let browser = Browser::start().await;
+        looked_at(&browser, &pages, "/", "school-crowded").await;
+        for wanted in [name.as_str(), "DERIVE", "À faire", "500", "Aucun conseil n'est prévu pour"] {
+            browser.sees(wanted).await;
+        }
+        assert!(browser.prints("school-crowded").await.starts_with(b"%PDF-"));
+    });
+    night.wait(ctx.store.close());
+}
+
 /// The school among many others, some with names that are hard to set.
 fn country(mut ctx: Context, schools: u32) -> Context {
     let own = ctx.schools[&school()].clone();
+    let all = Arc::make_mut(&mut ctx.schools);
     for number in 1..schools {
         let key = SchoolKey { uai: Uai::of_number(number).unwrap(), year: SchoolYear::new(2026).unwrap() };
         let name = match number % 50 {
@@ -109,7 +151,7 @@ fn country(mut ctx: Context, schools: u32) -> Context {
             _ => format!("Collège de la commune numéro {number}"),
         };
         let school = School { key, name, zone: key.uai.zone(), mail: None };
-        ctx.schools.insert(key, Served { school, far: own.far.clone() });
+        all.insert(key, Served { school, far: own.far.clone() });
     }
     ctx
 }

@@ -29,6 +29,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// A school that is open, with one demand that Siècle has.
@@ -272,7 +273,7 @@ fn a_year_is_purged_once_it_is_over_and_no_longer_served() {
     };
     assert_eq!(year(&ctx, "2027-08-31T00:00:00Z"), Err(NotPurged::Current));
     assert_eq!(year(&ctx, "2027-09-01T00:00:00Z"), Err(NotPurged::Served(school())));
-    ctx.schools.clear();
+    ctx.schools = Arc::default();
     let other = lease::Holder { host: "elsewhere".to_owned(), process: 7 };
     let now = Timestamp::parse("2027-09-01T00:00:00Z").unwrap();
     let held = night.wait(lease::take(&ctx.store, school(), &other, now, 60)).unwrap().unwrap();

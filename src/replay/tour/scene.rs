@@ -42,6 +42,8 @@ pub struct Scene {
     pub lines: Vec<String>,
     /// Where Siècle's screens of the campaign begin.
     pub siecle: String,
+    /// The school's page, as the daemon serves it.
+    pub page: String,
 }
 
 /// A chapter of the tour.
@@ -113,6 +115,7 @@ pub async fn of(
     said: Option<String>,
     refused_early: Option<Phase>,
     mut lines: Vec<String>,
+    daemon: String,
 ) -> Result<Scene, StageFault> {
     let nowhere = || StageFault::SetUp("the tour needs a school with a campaign".to_owned());
     let spec = scenario.schools.first().ok_or_else(nowhere)?;
@@ -133,6 +136,7 @@ pub async fn of(
         stops: stops(&status, now, spec.zone),
         lines,
         siecle: format!("/siecle/{}/{}/{}/{}", spec.uai, scenario.year, spec.level.code(), phase.code()),
+        page: daemon + "/",
     })
 }
 

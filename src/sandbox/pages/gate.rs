@@ -1,5 +1,6 @@
 //! What stands around every page: strict headers, forms of its own pages only, the style sheet, plain messages.
 
+use crate::domain::typography::set_page;
 use crate::sandbox::pages::{
     Pages,
     view::{Frame, Message},
@@ -61,7 +62,7 @@ fn is_own(headers: &HeaderMap) -> bool {
 /// A page as an answer.
 pub fn html(page: &impl Template) -> Response {
     match page.render() {
-        Ok(text) => Html(text).into_response(),
+        Ok(text) => Html(set_page(&text)).into_response(),
         Err(fault) => {
             tracing::error!(name: "stand_in.failed", "A page of the sandbox could not be made: {fault}");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

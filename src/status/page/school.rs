@@ -12,10 +12,7 @@ use crate::run::{
     roster::RosterStatus,
     status::{CampaignStatus, instant_label},
 };
-use crate::status::page::{
-    timeline::{HEIGHT, LINE_Y, Timeline, WIDTH},
-    words,
-};
+use crate::status::page::{timeline::Timeline, words};
 use crate::store::ledger::{LotRow, LotState};
 use askama::Template;
 
@@ -61,6 +58,7 @@ struct Campaign {
     state: &'static str,
     class: &'static str,
     rule: &'static str,
+    is_over: bool,
     next: String,
     risk: Option<&'static str>,
     timeline: Option<Drawing>,
@@ -69,9 +67,6 @@ struct Campaign {
 }
 
 struct Drawing {
-    width: f64,
-    height: f64,
-    line_y: f64,
     timeline: Timeline,
     marks: Vec<(usize, &'static str, String, String, bool)>,
 }
@@ -102,7 +97,9 @@ impl SchoolPage {
             other: format!("/ecole/{}/{}{still}", key.uai, key.year),
             at: french(now.floor_minute().civil_in(zone)),
         };
-        let campaigns = details.status.campaigns.iter().zip(&details.facts);
+        let mut campaigns: Vec<_> = details.status.campaigns.iter().zip(&details.facts).collect();
+        // What is over is of the least concern.
+        campaigns.sort_by_key(|(it, _)| it.state == State::Ended);
         let lots = details.lots.iter().rev();
         Self {
             frame,
@@ -111,7 +108,7 @@ impl SchoolPage {
             uai: key.uai.to_string(),
             year: format!("{}-{}", key.year, key.year.get() + 1),
             todo: todo(details, standing),
-            campaigns: campaigns.map(|(it, facts)| campaign(it, facts, zone, now)).collect(),
+            campaigns: campaigns.into_iter().map(|(it, facts)| campaign(it, facts, zone, now)).collect(),
             roster: details.status.roster.as_ref().map(|it| roster(it, zone)),
             anomalies: anomalies(standing),
             nights: nights(details, zone),
@@ -138,10 +135,11 @@ fn todo(details: &Details, standing: &Standing) -> Vec<String> {
 }
 
 fn campaign(it: &CampaignStatus, facts: &Facts, zone: Zone, now: Timestamp) -> Campaign {
-    let next = it.coming().map_or_else(
-        || "Aucune échéance n'est connue.".to_owned(),
-        |(name, at)| format!("{}, {} ({})", instant_label(name), french(at.civil_in(zone)), words::away(at, now)),
-    );
+    let told = |(name, at): (&str, Timestamp)| {
+        format!("{}, {} ({})", instant_label(name), french(at.civil_in(zone)), words::away(at, now))
+    };
+    let next = it.coming().map_or_else(|| "Aucune échéance n'est connue.".to_owned(), told);
+    let then = it.coming_after_night().map(|after| format!(" ; puis {}", told(after))).unwrap_or_default();
     let total = it.without_entry_total();
     Campaign {
         id: format!("{}-{}", it.key.level.code(), it.key.phase.code()).to_lowercase(),
@@ -149,7 +147,8 @@ fn campaign(it: &CampaignStatus, facts: &Facts, zone: Zone, now: Timestamp) -> C
         state: it.state.label(),
         class: class(it),
         rule: it.state.rule(),
-        next,
+        is_over: it.state == State::Ended,
+        next: next + &then,
         risk: it.at_risk.then_some(AT_RISK),
         timeline: Timeline::of(facts, now).map(|timeline| drawing(timeline, zone, now)),
         without_entry: it.without_entry.iter().map(|(division, count)| (division.to_string(), *count)).collect(),
@@ -179,7 +178,7 @@ fn drawing(timeline: Timeline, zone: Zone, now: Timestamp) -> Drawing {
         let when = french(mark.at.civil_in(zone));
         (mark.number, mark.kind.class(), mark.label.clone(), when, mark.at < now)
     });
-    Drawing { width: WIDTH, height: HEIGHT, line_y: LINE_Y, marks: marks.collect(), timeline }
+    Drawing { marks: marks.collect(), timeline }
 }
 
 fn roster(it: &RosterStatus, zone: Zone) -> Roster {

@@ -19,7 +19,7 @@ use crate::run::{
 use crate::status::page::{
     country::{Need, Snapshot, Wanted},
     school::SchoolPage,
-    timeline::{Kind, Timeline, WIDTH},
+    timeline::{Kind, MARGIN, MARK_WIDTH, Timeline},
     *,
 };
 use crate::store::{
@@ -260,21 +260,37 @@ fn the_time_line_is_drawn_to_scale() {
     let (opens, closes, ends) = (mark("ouverture prévue"), mark("fermeture prévue"), mark("fin de la campagne"));
     let a_day = (closes.x - opens.x) / (closes.at.since_ms(opens.at) as f64 / (DAY_S * 1_000) as f64);
     let wait = line.spans.iter().find(|span| span.class == "wait").unwrap();
-    assert!((wait.width - a_day).abs() < 0.2, "24 hours are as long as a day: {} and {a_day}", wait.width);
-    assert_eq!((opens.x, ends.x), (20.0, WIDTH - 20.0));
+    assert!((wait.width - a_day).abs() < 0.02, "24 hours are as long as a day: {} and {a_day}", wait.width);
+    assert_eq!((opens.x, ends.x, line.gap), (MARGIN, 100.0 - MARGIN, None));
     assert_eq!(
         line.marks.iter().map(|mark| mark.number).collect::<Vec<_>>(),
         (1..=line.marks.len()).collect::<Vec<_>>()
     );
     assert!(line.marks.windows(2).all(|pair| pair[0].at <= pair[1].at && pair[0].x <= pair[1].x));
-    assert_eq!(mark("conseils de 3 A, 3 B").kind, Kind::Council);
+    assert_eq!(mark("conseils de 3 A, 3 B (16:15), 3 C (17:30)").kind, Kind::Council);
+    assert_eq!(line.councils.len(), 2, "each hour of a council");
     assert_eq!(mark("maintenant").kind, Kind::Now);
-    // Marks in one row never cover each other as long as a row is free.
+    // Marks in one row never cover each other.
     for (one, two) in line.marks.iter().flat_map(|one| line.marks.iter().map(move |two| (one, two))) {
-        assert!(one.number == two.number || one.y != two.y || 20.0 <= (one.x - two.x).abs(), "{one:?} {two:?}");
+        assert!(one.number == two.number || one.y != two.y || MARK_WIDTH <= (one.x - two.x).abs(), "{one:?} {two:?}");
+        assert!(12.0 < one.y && one.y < line.line_y, "{one:?}");
     }
     let blank = Facts::fold(key(380_001), Zone::Europe__Paris, None, &Journal::default(), FarSide::WELL);
     assert_eq!(Timeline::of(&blank, now()), None);
+}
+
+/// A year before and a year after, the campaign keeps its place on the line, and now stands beside it.
+#[rstest]
+#[case::before("2019-05-26 10:00", MARGIN)]
+#[case::after("2021-05-26 10:00", 100.0 - MARGIN)]
+fn now_stands_aside_when_the_campaign_is_far_away(#[case] when: &str, #[case] x: f64) {
+    let line = Timeline::of(&facts(), at(when)).unwrap();
+    let now = line.marks.iter().find(|mark| mark.kind == Kind::Now).unwrap();
+    assert!(now.x == x && now.label.contains("trop loin"), "{now:?}");
+    let (from, to) = line.gap.unwrap();
+    let others = || line.marks.iter().filter(|mark| mark.kind != Kind::Now).map(|mark| mark.x);
+    assert!(others().all(|x| x <= from || to <= x), "{line:?}");
+    assert!(60.0 < others().fold(0.0, f64::max) - others().fold(100.0, f64::min), "{line:?}");
 }
 
 #[rstest]

@@ -1,23 +1,26 @@
 //! The time line of a campaign, drawn to scale: where each instant stands between the first and the last. Values in,
 //! values out; the template draws them, and lists the same marks as text.
 
-use crate::domain::time::{DAY_S, Timestamp};
+use crate::domain::{
+    campaign::Calendar,
+    time::{DAY_S, Date, Timestamp, Zone},
+};
 use crate::guard::{Facts, State};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Width of the drawing, in its own units.
-pub const WIDTH: f64 = 720.0;
-/// Room left and right, so that no mark is cut.
-const MARGIN: f64 = 20.0;
-/// Closer marks are drawn above each other.
-const MARK_WIDTH: f64 = 26.0;
-/// Rows of marks above the line.
-const ROWS: usize = 5;
-/// Height of one.
-const ROW_HEIGHT: f64 = 26.0;
-/// Where the line is drawn.
-pub const LINE_Y: f64 = ROWS as f64 * ROW_HEIGHT + 14.0;
-/// Height of the drawing.
-pub const HEIGHT: f64 = LINE_Y + 34.0;
+/// Across, everything is a share of the width in percent: a phone shows the same line, with numbers as large.
+const WIDTH: f64 = 100.0;
+/// Room left and right, so that no mark is cut on a phone.
+pub const MARGIN: f64 = 4.5;
+/// Closer marks are drawn above each other: a mark on a phone, which is 330 px wide within its margins.
+pub const MARK_WIDTH: f64 = 8.0;
+/// Where now is far away, the line is broken off for so much.
+const GAP: f64 = 14.0;
+/// Height of a row of marks, in px.
+const ROW_HEIGHT: f64 = 27.0;
+/// What lies below the lowest row of marks: how far the line is, and what it takes.
+const LINE_BELOW: f64 = 22.0;
+const BELOW: f64 = 20.0;
 
 /// What a mark stands for; it has its own colour and, in print and for who sees no colours, its own shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +63,7 @@ pub struct Mark {
     pub at: Timestamp,
     /// Where.
     pub x: f64,
-    /// How high its number stands.
+    /// Where its number stands, in px.
     pub y: f64,
 }
 
@@ -82,30 +85,51 @@ pub struct Timeline {
     pub marks: Vec<Mark>,
     /// Stretches: when the service is open, and the two spans of 24 hours.
     pub spans: Vec<Span>,
+    /// Councils, each where it begins.
+    pub councils: Vec<f64>,
+    /// Where the line is not to scale, for now is far away.
+    pub gap: Option<(f64, f64)>,
+    /// Where the line is, in px from above.
+    pub line_y: f64,
+    /// How high it all is, in px.
+    pub height: f64,
 }
 
 impl Timeline {
     /// The time line of a campaign at `now`; none without a calendar.
     pub fn of(facts: &Facts, now: Timestamp) -> Option<Self> {
         let mut instants = instants(facts)?;
-        instants.push((Kind::Now, "maintenant".to_owned(), now));
-        instants.sort_by_key(|(kind, _, at)| (*at, *kind));
         let first = instants.iter().map(|(.., at)| *at).min()?;
         let last = instants.iter().map(|(.., at)| *at).max()?;
-        let scale = Scale { first, length_ms: (last.since_ms(first)).max(1) };
-        let mut ends = [f64::MIN; ROWS];
+        let scale = Scale::of(first, last, now);
+        let far = if scale.gap.is_some() { " (trop loin pour être à l'échelle)" } else { "" };
+        instants.push((Kind::Now, format!("maintenant{far}"), now));
+        instants.sort_by_key(|(kind, _, at)| (*at, *kind));
+        // Where the last mark of each row stands, from below.
+        let mut rows: Vec<f64> = Vec::new();
         let mut marks = Vec::new();
         for (number, (kind, label, at)) in (1..).zip(instants) {
             let x = scale.x(at);
-            // The lowest row that is free there; where all are taken, the one that was taken first.
-            let free = ends.iter().position(|end| *end + MARK_WIDTH <= x);
-            let row = free.unwrap_or(number % ROWS);
-            if let Some(end) = ends.get_mut(row) {
-                *end = x;
+            let free = rows.iter().position(|end| *end + MARK_WIDTH <= x);
+            let row = free.unwrap_or(rows.len());
+            match rows.get_mut(row) {
+                Some(end) => *end = x,
+                None => rows.push(x),
             }
-            marks.push(Mark { number, kind, label, at, x, y: LINE_Y - 22.0 - row as f64 * ROW_HEIGHT });
+            marks.push(Mark { number, kind, label, at, x, y: -(row as f64) * ROW_HEIGHT });
         }
-        Some(Self { marks, spans: spans(facts, &scale, now, last) })
+        let line_y = rows.len() as f64 * ROW_HEIGHT + LINE_BELOW - ROW_HEIGHT / 2.0;
+        marks.iter_mut().for_each(|mark| mark.y += line_y - LINE_BELOW);
+        let councils = facts.calendar().into_iter().flat_map(|calendar| calendar.councils.values());
+        let councils: BTreeSet<Timestamp> = councils.copied().collect();
+        Some(Self {
+            marks,
+            spans: spans(facts, &scale, now, last.max(now)),
+            councils: councils.into_iter().map(|at| scale.x(at)).collect(),
+            gap: scale.gap,
+            line_y,
+            height: line_y + BELOW,
+        })
     }
 }
 
@@ -113,13 +137,31 @@ impl Timeline {
 struct Scale {
     first: Timestamp,
     length_ms: i64,
+    from: f64,
+    to: f64,
+    gap: Option<(f64, f64)>,
 }
 
 impl Scale {
+    /// From the first to the last, now among them; where now is further away than these are long, it stands aside.
+    fn of(first: Timestamp, last: Timestamp, now: Timestamp) -> Self {
+        let length_ms = last.since_ms(first).max(1);
+        let (left, right) = (MARGIN, WIDTH - MARGIN);
+        if length_ms < first.since_ms(now) {
+            Self { first, length_ms, from: left + GAP, to: right, gap: Some((left, left + GAP)) }
+        } else if length_ms < now.since_ms(last) {
+            Self { first, length_ms, from: left, to: right - GAP, gap: Some((right - GAP, right)) }
+        } else {
+            let (first, last) = (first.min(now), last.max(now));
+            Self { first, length_ms: last.since_ms(first).max(1), from: left, to: right, gap: None }
+        }
+    }
+
     fn x(&self, at: Timestamp) -> f64 {
         let share = at.since_ms(self.first) as f64 / self.length_ms as f64;
-        // A tenth of a unit is finer than any screen.
-        ((MARGIN + share * (WIDTH - 2.0 * MARGIN)) * 10.0).round() / 10.0
+        let x = self.from + share * (self.to - self.from);
+        // A hundredth is finer than any screen.
+        (x.clamp(MARGIN, WIDTH - MARGIN) * 100.0).round() / 100.0
     }
 }
 
@@ -142,17 +184,26 @@ fn instants(facts: &Facts) -> Option<Vec<(Kind, String, Timestamp)>> {
     add(Kind::Window, "réouverture prévue", calendar.reopens);
     add(Kind::Window, "service rouvert", facts.opened_at().filter(|_| facts.reopened()));
     add(Kind::Window, "fin de la campagne", calendar.ends);
-    // Councils of the same hour are one mark: thirty divisions must stay readable.
-    let mut councils: std::collections::BTreeMap<Timestamp, Vec<&str>> = std::collections::BTreeMap::new();
-    for (division, at) in &calendar.councils {
-        councils.entry(*at).or_default().push(division.as_str());
-    }
-    let councils = councils.into_iter().map(|(at, divisions)| {
-        let noun = if divisions.len() == 1 { "conseil de" } else { "conseils de" };
-        (Kind::Council, format!("{noun} {}", divisions.join(", ")), at)
-    });
-    found.extend(councils);
+    found.extend(councils(calendar, facts.zone()));
     Some(found)
+}
+
+/// Councils of the same day are one mark: thirty divisions must stay readable.
+fn councils(calendar: &Calendar, zone: Zone) -> Vec<(Kind, String, Timestamp)> {
+    let mut days: BTreeMap<Date, BTreeMap<Timestamp, Vec<&str>>> = BTreeMap::new();
+    for (division, at) in &calendar.councils {
+        days.entry(at.date_in(zone)).or_default().entry(*at).or_default().push(division.as_str());
+    }
+    let told = days.into_values().filter_map(|hours| {
+        let (first, divisions) = hours.first_key_value()?;
+        let noun = if hours.len() == 1 && divisions.len() == 1 { "conseil de" } else { "conseils de" };
+        let told = hours.iter().map(|(at, divisions)| {
+            let divisions = divisions.join(", ");
+            if hours.len() == 1 { divisions } else { format!("{divisions} ({})", at.civil_in(zone).format("%H:%M")) }
+        });
+        Some((Kind::Council, format!("{noun} {}", told.collect::<Vec<_>>().join(", ")), *first))
+    });
+    told.collect()
 }
 
 /// What stretches between the marks.
