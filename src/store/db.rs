@@ -197,7 +197,7 @@ impl Tx {
 
     fn rows_a_statement(&self, columns: usize) -> usize {
         match self.open {
-            Open::Sqlite(_) | Open::SqliteTurn(_) => (VALUES_A_STATEMENT / columns.max(1)).max(1),
+            Open::Sqlite(_) | Open::SqliteTurn(_) | Open::Memory(_) => (VALUES_A_STATEMENT / columns.max(1)).max(1),
             Open::Postgres(_) => ROWS_A_STATEMENT,
         }
     }

@@ -56,7 +56,7 @@ fn a_school_that_another_run_holds_is_left_to_it() {
     let stand = open();
     let url = format!("sqlite:{}", stand.folder.path().join("navette.db").display());
     let other = Holder { host: "elsewhere".to_owned(), process: 7 };
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
+    Runtime::new().unwrap().block_on(async {
         let store = Store::open(&url, Crash::off()).await.unwrap();
         lease::take(&store, key().school, &other, Clock::Machine.now(), STALE_AFTER_S).await.unwrap().unwrap();
         store.close().await;
