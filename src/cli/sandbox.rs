@@ -3,7 +3,7 @@
 use crate::cli::{
     Global,
     exit::Exit,
-    output::{complain, print},
+    output::{complain, print, print_json},
 };
 
 use crate::clock::Clock;
@@ -15,7 +15,7 @@ use crate::domain::{
     time::{Civil, Date, HOUR_S, TimeOfDay, Timestamp, Zone, day_before, slot_instant},
 };
 
-use crate::files::Files;
+use crate::files::{Files, keep_copy};
 use crate::replay::{document::Fault, tour};
 use crate::sandbox::{
     Shared, exports,
@@ -30,6 +30,7 @@ use crate::sandbox::{
 use anyhow::{Context, anyhow};
 use chrono::{Datelike, Days};
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     net::SocketAddr,
@@ -98,17 +99,17 @@ const CLOSING_HOUR: u32 = 18;
 /// When a folder or file cannot be written, or the address cannot be used.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let span = global.start();
-    span.around(async { if args.tour { tour(args).await } else { serve(args).await } }).await
+    span.around(async { if args.tour { tour(args, global).await } else { serve(args, global).await } }).await
 }
 
 /// Serves the guided tour until the program is told to stop.
-async fn tour(args: Args) -> anyhow::Result<Exit> {
+async fn tour(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let said = |faults: Vec<Fault>| anyhow!(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "));
     let scenario = tour::scenario().map_err(said).context("the built-in scenario")?;
     let fresh = tempfile::Builder::new().prefix("navette-courriels-").tempdir()?;
     let letters = letters_folder(args.out.as_deref(), &fresh)?;
     let mut printed = Ok(());
-    let ready = |base: &str| printed = print(&format!("The guided tour begins at {base}/\n"));
+    let ready = |base: &str| printed = say(global, "url", base, &format!("The guided tour begins at {base}/"));
     let told_to_stop = async {
         // Where signals cannot be listened to there is no way to stop but this.
         while matches!(stopped(Duration::MAX).await, Ok(told) if !told) {}
@@ -118,7 +119,7 @@ async fn tour(args: Args) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-async fn serve(args: Args) -> anyhow::Result<Exit> {
+async fn serve(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let clock = Clock::Machine;
     let now = clock.now();
     let today = now.date_in(Zone::Europe__Paris);
@@ -140,7 +141,8 @@ async fn serve(args: Args) -> anyhow::Result<Exit> {
             if let Some(out) = &args.out {
                 write(out, &world, today, &Links::Directory(&path))?;
             }
-            print(&format!("The stand-ins lie in {}\n", path.display()))?;
+            let folder = path.display().to_string();
+            say(global, "path", &folder, &format!("The stand-ins lie in {folder}"))?;
             while args.serve && !stopped(TURN).await? {
                 for turned in [families.turn(clock.now()).await, councils.turn(clock.now()).await] {
                     if let Err(fault) = turned {
@@ -159,12 +161,23 @@ async fn serve(args: Args) -> anyhow::Result<Exit> {
             if let Some(out) = &args.out {
                 write(out, &world, today, &Links::Http(&served.base()))?;
             }
-            print(&format!("The stand-ins are served at {0}, with pages for people at {0}/\n", served.base()))?;
+            let base = served.base();
+            say(
+                global,
+                "url",
+                &base,
+                &format!("The stand-ins are served at {base}, with pages for people at {base}/"),
+            )?;
             while !stopped(Duration::MAX).await? {}
             served.stop().await?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// Says where the stand-ins are, once they are there.
+fn say(global: &Global, key: &str, place: &str, line: &str) -> anyhow::Result<()> {
+    if global.json { print_json(&BTreeMap::from([(key, place)])) } else { Ok(print(&format!("{line}\n"))?) }
 }
 
 /// The screens of both stand-ins.
@@ -237,11 +250,10 @@ fn write(out: &Path, world: &World, today: Date, links: &Links<'_>) -> anyhow::R
     }
     for school in &world.schools {
         let folder = out.join(EXPORTS).join(school.key.uai.as_str());
-        fs::create_dir_all(&folder).with_context(there)?;
         let pupils: Vec<Pupil> = school.pupils.iter().map(|one| one.pupil.clone()).collect();
         let enrolled = exports::enrolled_with_differences(&pupils, today);
         for (name, bytes) in exports::exports(school.key, &pupils, &enrolled, today.and_time(time(OPENING_HOUR)))? {
-            fs::write(folder.join(name), bytes).with_context(there)?;
+            keep_copy(&folder.join(name), &bytes).with_context(there)?;
         }
     }
     Ok(())

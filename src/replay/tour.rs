@@ -96,7 +96,9 @@ pub async fn serve(
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let noted = Arc::clone(&lines);
     let mut note = move |happening: &Happening<'_>| {
-        noted.lock().unwrap_or_else(PoisonError::into_inner).extend(timeline.tell(happening));
+        let told = Timeline::tell(happening);
+        let lines = told.iter().map(|told| timeline.line(told));
+        noted.lock().unwrap_or_else(PoisonError::into_inner).extend(lines);
     };
     let mut player = Player::set(scenario, &How::plain(), &mut note).await?;
     player.begin().await?;

@@ -3,7 +3,7 @@
 use crate::domain::{anomaly::Anomaly, campaign::CampaignKey, order::Motive, school::SchoolKey, time::Timestamp};
 use crate::guard::verdict::RefusalCode;
 use crate::store::{feed::Stop, lease::HeldBy};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A lot that left, or tried to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct Done {
     pub refused_files: Vec<(u32, String)>,
     /// Plans held by a threshold.
     pub held: u32,
+    /// Response files that wait for the closing of their campaign, by number.
+    pub held_files: BTreeSet<u32>,
     /// What the guard deferred.
     pub deferred: Option<RefusalCode>,
     /// Lots that the far side could not settle.
@@ -223,6 +225,7 @@ impl Done {
         self.anomalies.extend(other.anomalies);
         self.refused_files.extend(other.refused_files);
         self.held += other.held;
+        self.held_files.extend(other.held_files);
         self.deferred = self.deferred.or(other.deferred);
         self.in_doubt += other.in_doubt;
         self.rejected += other.rejected;

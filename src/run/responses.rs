@@ -114,7 +114,10 @@ pub async fn fetch(
 }
 
 /// A file whose name is of another school year: refused by name, unless this installation serves that year as well.
-async fn stray(
+///
+/// # Errors
+/// The store's.
+pub async fn stray(
     ctx: &Context,
     school: SchoolKey,
     name: &FileName,
@@ -197,6 +200,7 @@ pub async fn take(
         }
         Verdict::Refused(refusal) if refusal.code == RefusalCode::ResponsesWhileOpen => {
             done.deferred = done.deferred.or(Some(refusal.code));
+            done.held_files.insert(number);
             hold(tx, &whole, refusal.code.as_str(), held_before, now, done).await?;
             return Ok(Taken::HeldByGuard(refusal.code));
         }
