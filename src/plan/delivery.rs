@@ -34,22 +34,18 @@ impl Answer {
     pub const TAKEN: Self = Self::Status { code: 409, problem: None, retry_after_s: None };
 }
 
-/// A problem (RFC 9457), by the end of its `type`.
+/// A problem (RFC 9457), by the end of its `type`. Its words stay where they were read: they may be about people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// `/technique`.
     Technical {
-        /// The far side's code.
+        /// The far side's code; empty where it gave none.
         code: String,
-        /// Its words.
-        detail: String,
     },
     /// `/metier`: final whatever the status.
     Business {
-        /// The far side's code.
+        /// The far side's code; empty where it gave none.
         code: String,
-        /// Its words.
-        detail: String,
     },
 }
 
@@ -62,8 +58,6 @@ pub enum Outcome {
     Refused {
         /// The far side's code, or `HTTP_` and the status.
         code: String,
-        /// Its words.
-        detail: String,
         /// Whether the set-up is wrong (401, 403): an alert.
         set_up: bool,
     },
@@ -97,17 +91,17 @@ pub fn judge_repeatable(answer: &Answer) -> Outcome {
 }
 
 fn of_status(status: u16, problem: Option<&Problem>, after_s: Option<u64>) -> Outcome {
-    let refused = |code: String, detail: &str| {
-        let set_up = matches!(status, 401 | 403);
-        Outcome::Refused { code, detail: detail.to_owned(), set_up }
+    let refused = |code: &str| {
+        let code = if code.is_empty() { format!("HTTP_{status}") } else { code.to_owned() };
+        Outcome::Refused { code, set_up: matches!(status, 401 | 403) }
     };
     match (status, problem) {
         // The family of systems answers 500 to an invalid file: the problem's type decides, not the status.
-        (_, Some(Problem::Business { code, detail })) => refused(code.clone(), detail),
+        (_, Some(Problem::Business { code })) => refused(code),
         (200..=299, _) => Outcome::Delivered,
         (408 | 425 | 429 | 500..=599, _) => Outcome::TryAgain { after_s },
-        (_, Some(Problem::Technical { code, detail })) => refused(code.clone(), detail),
-        (_, None) => refused(format!("HTTP_{status}"), ""),
+        (_, Some(Problem::Technical { code })) => refused(code),
+        (_, None) => refused(""),
     }
 }
 
@@ -117,11 +111,11 @@ mod tests {
     use rstest::rstest;
 
     fn technical() -> Option<Problem> {
-        Some(Problem::Technical { code: "BASE".to_owned(), detail: "panne".to_owned() })
+        Some(Problem::Technical { code: "BASE".to_owned() })
     }
 
     fn business() -> Option<Problem> {
-        Some(Problem::Business { code: "ANNEE".to_owned(), detail: "autre année".to_owned() })
+        Some(Problem::Business { code: "ANNEE".to_owned() })
     }
 
     fn status(code: u16, problem: Option<Problem>) -> Answer {
@@ -131,7 +125,7 @@ mod tests {
     fn short(outcome: &Outcome) -> String {
         match outcome {
             Outcome::Delivered => "delivered".to_owned(),
-            Outcome::Refused { code, detail, set_up } => format!("refused {code} {detail} {set_up}"),
+            Outcome::Refused { code, set_up } => format!("refused {code} {set_up}"),
             Outcome::TryAgain { after_s } => format!("again {after_s:?}"),
             Outcome::InDoubt { why } => format!("doubt {why}"),
         }
@@ -142,28 +136,29 @@ mod tests {
     #[case(202, None, "delivered")]
     #[case(299, None, "delivered")]
     #[case(202, technical(), "delivered")]
-    #[case(400, None, "refused HTTP_400  false")]
-    #[case(401, None, "refused HTTP_401  true")]
-    #[case(403, technical(), "refused BASE panne true")]
-    #[case(404, None, "refused HTTP_404  false")]
-    #[case(413, None, "refused HTTP_413  false")]
-    #[case(422, technical(), "refused BASE panne false")]
-    #[case(409, None, "refused HTTP_409  false")]
-    #[case(301, None, "refused HTTP_301  false")]
-    #[case(410, None, "refused HTTP_410  false")]
-    #[case(199, None, "refused HTTP_199  false")]
+    #[case(400, None, "refused HTTP_400 false")]
+    #[case(401, None, "refused HTTP_401 true")]
+    #[case(403, technical(), "refused BASE true")]
+    #[case(404, None, "refused HTTP_404 false")]
+    #[case(413, None, "refused HTTP_413 false")]
+    #[case(422, technical(), "refused BASE false")]
+    #[case(422, Some(Problem::Technical { code: String::new() }), "refused HTTP_422 false")]
+    #[case(409, None, "refused HTTP_409 false")]
+    #[case(301, None, "refused HTTP_301 false")]
+    #[case(410, None, "refused HTTP_410 false")]
+    #[case(199, None, "refused HTTP_199 false")]
     #[case(408, None, "again Some(7)")]
     #[case(425, None, "again Some(7)")]
     #[case(429, technical(), "again Some(7)")]
     #[case(500, technical(), "again Some(7)")]
     #[case(503, None, "again Some(7)")]
     #[case(599, None, "again Some(7)")]
-    #[case(600, None, "refused HTTP_600  false")]
+    #[case(600, None, "refused HTTP_600 false")]
     // Whatever the status, a business problem is final.
-    #[case(500, business(), "refused ANNEE autre année false")]
-    #[case(429, business(), "refused ANNEE autre année false")]
-    #[case(200, business(), "refused ANNEE autre année false")]
-    #[case(403, business(), "refused ANNEE autre année true")]
+    #[case(500, business(), "refused ANNEE false")]
+    #[case(429, business(), "refused ANNEE false")]
+    #[case(200, business(), "refused ANNEE false")]
+    #[case(403, business(), "refused ANNEE true")]
     fn statuses(#[case] code: u16, #[case] problem: Option<Problem>, #[case] expected: &str) {
         assert_eq!(short(&judge(&status(code, problem.clone()))), expected);
         assert_eq!(short(&judge_repeatable(&status(code, problem))), expected);

@@ -392,7 +392,7 @@ mod tests {
     #[case::business(
         Answer::Status {
             code: 500,
-            problem: Some(Problem::Business { code: "UAI".to_owned(), detail: String::new() }),
+            problem: Some(Problem::Business { code: "UAI".to_owned() }),
             retry_after_s: None,
         },
         State::SetUp,

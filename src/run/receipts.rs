@@ -97,7 +97,7 @@ pub async fn one(
         Ok(ReceiptAnswer::RejectedFile) => {
             done.rejected += 1;
             let code = "REJETE".to_owned();
-            let refused = Outcome::Refused { code, detail: String::new(), set_up: false };
+            let refused = Outcome::Refused { code, set_up: false };
             arrived(ctx, lease, row, &refused, now, done).await
         }
         Ok(ReceiptAnswer::NeverReceived) => again(ctx, served, lease, row, now, done).await,

@@ -43,8 +43,7 @@ impl StepError {
 /// A far side's answer as a failure of `step`.
 pub fn failure(step: Step, answer: &Answer) -> Failure {
     let (why, set_up) = match judge(answer) {
-        // What a far side says beside its code may be about people: it stays out of logs and screens.
-        Outcome::Refused { code, detail: _, set_up } => (format!("refused with {code}"), set_up),
+        Outcome::Refused { code, set_up } => (format!("refused with {code}"), set_up),
         Outcome::TryAgain { .. } | Outcome::InDoubt { .. } | Outcome::Delivered => (said(answer), false),
     };
     Failure { step, why, set_up }
@@ -54,23 +53,5 @@ fn said(answer: &Answer) -> String {
     match answer {
         Answer::Status { code, .. } => format!("answered {code}"),
         Answer::NotSent { why } | Answer::Broken { why } | Answer::Unusable { why } => why.clone(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::delivery::Problem;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case::business(Problem::Business { code: "DOUBLON".to_owned(), detail: "LÉGER Noé".to_owned() })]
-    #[case::technical(Problem::Technical { code: "PANNE".to_owned(), detail: "LÉGER Noé".to_owned() })]
-    fn a_far_sides_own_words_go_no_further(#[case] problem: Problem) {
-        for code in [400, 401, 409, 500, 503] {
-            let answer = Answer::Status { code, problem: Some(problem.clone()), retry_after_s: None };
-            let told = format!("{:?}", failure(Step::Demands, &answer));
-            assert!(!told.contains("LÉGER"), "{told}");
-        }
     }
 }

@@ -316,9 +316,7 @@ pub async fn record(
     lease.check(tx).await?;
     let (state, reason, from) = match outcome {
         Outcome::Delivered => (LotState::Sent, None, "state IN ('intended', 'in_doubt')"),
-        Outcome::Refused { code, detail, set_up: _ } => {
-            (LotState::Rejected, Some(format!("{code} {detail}").trim_end().to_owned()), WAITING)
-        }
+        Outcome::Refused { code, set_up: _ } => (LotState::Rejected, Some(code.clone()), WAITING),
         Outcome::InDoubt { why } => (LotState::InDoubt, Some(why.clone()), "state IN ('intended', 'sent')"),
         // Nothing arrived, the far side says: the same bytes may leave again.
         Outcome::TryAgain { after_s: _ } => (LotState::Intended, None, "state = 'in_doubt'"),
@@ -573,7 +571,7 @@ mod tests {
     }
 
     fn refused() -> Outcome {
-        Outcome::Refused { code: "SCHEMA".to_owned(), detail: "ligne 3".to_owned(), set_up: false }
+        Outcome::Refused { code: "SCHEMA".to_owned(), set_up: false }
     }
 
     fn doubtful() -> Outcome {
@@ -736,7 +734,7 @@ mod tests {
             ward.record(1, &refused()).await;
             ward.receipt(3, &[(100, 3)], &[], noon()).await;
             let mut tx = ward.store.write().await.unwrap();
-            assert_eq!(find(&mut tx, school(), 1).await.unwrap().unwrap().reason.as_deref(), Some("SCHEMA ligne 3"));
+            assert_eq!(find(&mut tx, school(), 1).await.unwrap().unwrap().reason.as_deref(), Some("SCHEMA"));
             for (number, expected) in [(1, true), (1, false), (2, false), (3, false), (9, false)] {
                 assert_eq!(retry(&mut tx, school(), number, noon()).await.unwrap(), expected, "retry {number}");
             }

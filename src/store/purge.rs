@@ -191,7 +191,7 @@ mod tests {
             };
             ledger::receipt(&mut tx, &lease, key(), 1, &plan, noon()).await?;
             ledger::abandon(&mut tx, school(), 2, "replaced on paper", noon()).await?;
-            let refused = Outcome::Refused { code: "X".to_owned(), detail: String::new(), set_up: false };
+            let refused = Outcome::Refused { code: "X".to_owned(), set_up: false };
             ledger::record(&mut tx, &lease, key(), 3, &refused, noon()).await?;
             responses::refuse_file(&mut tx, school(), 7, [7; 32], "X", "x", noon()).await?;
             responses::hold_file(&mut tx, &response_head(8, 1), [8; 32], "f.xml", b"x", "X", noon()).await?;

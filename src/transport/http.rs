@@ -444,10 +444,10 @@ fn unanswered(fault: reqwest::Error) -> Answer {
 }
 
 fn problem_of(body: &[u8]) -> Option<Problem> {
-    let problem::Problem { kind, code, detail } = problem::decode(body)?;
+    let problem::Problem { kind, code, detail: _ } = problem::decode(body)?;
     Some(match kind {
-        ProblemKind::Technical => Problem::Technical { code, detail },
-        ProblemKind::Business => Problem::Business { code, detail },
+        ProblemKind::Technical => Problem::Technical { code },
+        ProblemKind::Business => Problem::Business { code },
     })
 }
 
@@ -595,9 +595,8 @@ mod tests {
         let body = format!(r#"{{"type":"https://x.invalid{ending}","code":"{named}","detail":"phrase"}}"#);
         let said = code(answered).with("content-type", "application/problem+json").saying(body);
         let far = Far::saying(vec![said; 9]).await;
-        let (code, detail) = (named.to_owned(), "phrase".to_owned());
-        let problem =
-            if ending == "/metier" { Problem::Business { code, detail } } else { Problem::Technical { code, detail } };
+        let code = named.to_owned();
+        let problem = if ending == "/metier" { Problem::Business { code } } else { Problem::Technical { code } };
         let expected = Answer::Status { code: answered, problem: Some(problem), retry_after_s: None };
         assert_eq!(far.client().ask(&get()).await.unwrap_err(), expected);
         assert_eq!(far.asked().len(), attempts);

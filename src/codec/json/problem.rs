@@ -1,6 +1,6 @@
 //! Problems (RFC 9457): how either far side says over HTTP why it refuses or fails.
 
-use crate::codec::json::write;
+use crate::codec::{envelope::far_code, json::write};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ impl ProblemKind {
 pub struct Problem {
     /// Technical or business, from the end of `type`.
     pub kind: ProblemKind,
-    /// Its code: `code`, else `title`, else empty.
+    /// Its code: `code`, else `title`, else empty; empty too where neither has the shape of a code.
     pub code: String,
     /// One sentence; may be empty.
     pub detail: String,
@@ -59,7 +59,7 @@ pub fn decode(body: &[u8]) -> Option<Problem> {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     let kinds = [ProblemKind::Technical, ProblemKind::Business];
     let kind = text("type").and_then(|uri| kinds.into_iter().find(|kind| uri.ends_with(kind.ending())))?;
-    let code = text("code").or_else(|| text("title")).unwrap_or_default().to_owned();
+    let code = ["code", "title"].into_iter().find_map(|name| far_code(text(name)?)).unwrap_or_default().to_owned();
     Some(Problem { kind, code, detail: text("detail").unwrap_or_default().to_owned() })
 }
 
@@ -82,6 +82,9 @@ mod tests {
     #[case::title_when_no_code(r#"{"type":"/metier","title":"OUVERT"}"#, Some((ProblemKind::Business, "OUVERT")))]
     #[case::bare_type(r#"{"type":"/technique"}"#, Some((ProblemKind::Technical, "")))]
     #[case::code_of_another_type(r#"{"type":"x/metier","code":12,"title":"T"}"#, Some((ProblemKind::Business, "T")))]
+    #[case::words_of_a_title(r#"{"type":"/metier","title":"ZORGLUB Noé"}"#, Some((ProblemKind::Business, "")))]
+    #[case::words_of_a_code(r#"{"type":"/metier","code":"élève","title":"X-1.a"}"#, Some((ProblemKind::Business, "X-1.a")))]
+    #[case::too_long(r#"{"type":"/technique","code":"A23456789012345678901"}"#, Some((ProblemKind::Technical, "")))]
     #[case::about_blank(r#"{"type":"about:blank","title":"Not Found"}"#, None)]
     #[case::no_type(r#"{"title":"OUVERT"}"#, None)]
     #[case::not_an_object("[]", None)]
