@@ -31,6 +31,7 @@ pub mod reread;
 pub mod responses;
 pub mod roster;
 pub mod rounds;
+pub mod sides;
 pub mod status;
 pub mod step;
 pub mod told;
@@ -260,6 +261,7 @@ pub async fn read_and_enforce(
     }
     enforce::enforce(ctx, served, far, now).await?;
     give(ctx, served, now, done).await?;
+    sides::teleservice(ctx, key, far, &done.failures, now).await?;
     done.took(Step::Orders, over, ctx.clock.now());
     Ok(far)
 }
@@ -273,13 +275,19 @@ pub async fn give(ctx: &Context, served: &Served, now: Timestamp, done: &mut Don
     let any = 0 < given.orders;
     done.add(given);
     if any {
-        let gone = orders::gone(ctx, served, now, done).await?;
-        let read = feed::read(ctx, served, now).await?;
-        let reached = read.failures.is_empty();
-        done.add(read);
-        if reached {
-            orders::settle(ctx, served.school.key, &gone, now).await?;
-        }
+        read_again(ctx, served, now, done).await?;
+    }
+    Ok(())
+}
+
+/// Reads the feed once more, with what became of the orders.
+async fn read_again(ctx: &Context, served: &Served, now: Timestamp, done: &mut Done) -> Result<(), StepError> {
+    let gone = orders::gone(ctx, served, now, done).await?;
+    let read = feed::read(ctx, served, now).await?;
+    let reached = read.failures.is_empty();
+    done.add(read);
+    if reached {
+        orders::settle(ctx, served.school.key, &gone, now).await?;
     }
     Ok(())
 }
@@ -357,6 +365,7 @@ async fn leased(
         turn::end();
         Box::pin(receipts::wait(ctx, served, &lease, now, done)).await?;
     }
+    sides::siecle(ctx, school, &done.failures, now).await?;
     night::end(ctx, &lease, order.due, done, now).await?;
     if order.due.is_some() {
         purge::expire_logged(ctx, school, now).await;
@@ -395,7 +404,13 @@ async fn steps(
     let fetched = ctx.clock.now();
     done.took(Step::Responses, settled, fetched);
     responses::carry(ctx, lease, Carry::Everything, now).await?;
-    give(ctx, served, now, done).await?;
+    let ordered = orders::deliver(ctx, served, now).await?;
+    let any = 0 < ordered.orders;
+    done.add(ordered);
+    // What families validated meanwhile leaves with this night's demands.
+    if any || far.reachable {
+        read_again(ctx, served, now, done).await?;
+    }
     let given = ctx.clock.now();
     done.took(Step::Orders, fetched, given);
     for key in night::campaigns_by_urgency(ctx, served.school.key, far).await? {

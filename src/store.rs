@@ -25,6 +25,7 @@ pub mod responses;
 pub mod roster;
 pub mod scratch;
 pub mod secrets;
+pub mod sides;
 #[cfg(test)]
 pub(crate) mod test_support;
 pub(crate) mod texts;

@@ -241,8 +241,12 @@ async fn by_hand(desk: &Desk, lot: &Lot, wanted: Wanted, global: &Global) -> any
     let (served, row) = find(desk, lot).await?;
     let school = served.school.key;
     let Some(done) = hand(&desk.ctx, &served, lot.number, wanted, &who(), desk.now()).await? else {
-        let message =
-            format!("lot {} of {school} is {}: only a rejected lot is sent again", lot.number, row.state.as_str());
+        let message = format!(
+            "lot {} of {school} is {}: only a rejected lot is sent again, and only while no later one of its campaign \
+             has left; else give it up with `navette lots abandon`",
+            lot.number,
+            row.state.as_str()
+        );
         return Err(Stop::usage(message).into());
     };
     if let Some(held) = &done.busy {

@@ -73,7 +73,9 @@ pub async fn send(
             raise(ctx, key, left_out).await?;
             no_longer_held(ctx, lease, key).await?;
         }
-        DemandPlan::InDoubt(_) => done.in_doubt += 1,
+        DemandPlan::InDoubt(number) => {
+            done.in_doubt.insert(number);
+        }
         DemandPlan::Rejected(_) => done.rejected += 1,
         DemandPlan::TooMuchWouldVanish(loss) => {
             raise(ctx, key, left_out).await?;
@@ -155,7 +157,7 @@ async fn send_lot(
             receipts::settle(ctx, served, lease, now, done).await?;
         }
         // Refused for good, whatever the code: an alert and exit 7, and the night is none the worse (guard.md).
-        Outcome::Refused { code, set_up, .. } => {
+        Outcome::Refused { code, set_up } => {
             done.rejected += 1;
             let number = lot.head.number;
             tracing::error!(name: "lot.refused", { lot.number = number, set_up }, "Lot {number} was refused with {code}");

@@ -109,9 +109,8 @@ fn summary(done: &Done) -> String {
         "responses": done.responses,
         "anomalies": done.anomalies.len(),
         "held": done.held,
-        "in_doubt": done.in_doubt,
+        "in_doubt": done.in_doubt.len(),
         "seconds": seconds(done),
-        "set_up": done.failures.iter().any(|failure| failure.set_up),
         "failures": done.failures.iter().map(|failure| failure.step.name()).collect::<Vec<_>>(),
     })
     .to_string()

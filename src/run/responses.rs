@@ -83,6 +83,7 @@ pub async fn fetch(
         }
     };
     let seen = responses::response_files_seen(&mut ctx.store.read().await?, school).await?;
+    done.gaps = gaps(seen.keys().copied().max().unwrap_or_default(), listed.iter().map(|file| file.number));
     for file in listed {
         if file.name.key.school != school {
             stray(ctx, school, &file.name, now, done).await?;
@@ -111,6 +112,19 @@ pub async fn fetch(
         take(ctx, lease, far, Arrived { name: file.name, bytes }, now, done).await?;
     }
     Ok(())
+}
+
+/// The numbers that are missing before those that are new: a gap is accepted and reported (siecle.md).
+fn gaps(highest_seen: u32, listed: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
+    let mut before = highest_seen;
+    let mut gaps = Vec::new();
+    for number in listed.filter(|number| highest_seen < *number) {
+        if before + 1 < number {
+            gaps.push((before + 1, number - 1));
+        }
+        before = number;
+    }
+    gaps
 }
 
 /// A file whose name is of another school year: refused by name, unless this installation serves that year as well.

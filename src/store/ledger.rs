@@ -98,6 +98,9 @@ pub struct LotId {
     pub number: u32,
 }
 
+/// What the reason of a lot begins with that was refused for who we say we are.
+const SET_UP: &str = "SET_UP ";
+
 /// One lot of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LotRow {
@@ -123,9 +126,20 @@ pub struct LotRow {
     pub reason: Option<String>,
 }
 
+impl LotRow {
+    /// Whether Siècle refused it for who we say we are (401, 403).
+    pub fn refused_set_up(&self) -> bool {
+        self.reason.as_deref().is_some_and(|reason| reason.starts_with(SET_UP))
+    }
+}
+
 const COLUMNS: &str = "uai, year, level, phase, number, name, sha256, size_bytes, cut_at_ms, demands, without_entry, \
      acknowledgements, replies, versions, state, cut_seq, epoch, acknowledged_at_ms, reason";
 const WAITING: &str = "state IN ('intended', 'sent', 'in_doubt')";
+/// Lots of which a later one of their campaign has left, or is about to.
+const IS_OVERTAKEN: &str = "EXISTS (SELECT 1 FROM lot AS later WHERE later.uai = lot.uai AND later.year = lot.year \
+     AND later.level = lot.level AND later.phase = lot.phase AND later.number > lot.number \
+     AND later.state IN ('intended', 'sent', 'in_doubt', 'acknowledged'))";
 /// Waiting or acknowledged: what the next lot is compared with.
 const COUNTS: &str = "state IN ('intended', 'sent', 'in_doubt', 'acknowledged')";
 
@@ -316,7 +330,10 @@ pub async fn record(
     lease.check(tx).await?;
     let (state, reason, from) = match outcome {
         Outcome::Delivered => (LotState::Sent, None, "state IN ('intended', 'in_doubt')"),
-        Outcome::Refused { code, set_up: _ } => (LotState::Rejected, Some(code.clone()), WAITING),
+        Outcome::Refused { code, set_up } => {
+            let who = if *set_up { SET_UP } else { "" };
+            (LotState::Rejected, Some(format!("{who}{code}")), WAITING)
+        }
         Outcome::InDoubt { why } => (LotState::InDoubt, Some(why.clone()), "state IN ('intended', 'sent')"),
         // Nothing arrived, the far side says: the same bytes may leave again.
         Outcome::TryAgain { after_s: _ } => (LotState::Intended, None, "state = 'in_doubt'"),
@@ -473,13 +490,31 @@ pub async fn abandon(
     transit(tx, school, number, LotState::Abandoned, Some(reason), from, now).await
 }
 
-/// A person lets a rejected lot go once more: the same number, name and bytes; answers whether it does.
+/// A person lets a rejected lot go once more: the same number, name and bytes; answers whether it does. Not behind a
+/// later one of its campaign: its content would take the place of what Siècle holds since.
 ///
 /// # Errors
 /// When the database cannot be used.
 pub async fn retry(tx: &mut Tx, school: SchoolKey, number: u32, now: Timestamp) -> Result<bool, StoreError> {
-    let from = "state = 'rejected' AND bytes IS NOT NULL";
-    transit(tx, school, number, LotState::Intended, None, from, now).await
+    let from = format!("state = 'rejected' AND bytes IS NOT NULL AND NOT {IS_OVERTAKEN}");
+    transit(tx, school, number, LotState::Intended, None, &from, now).await
+}
+
+/// Siècle never received a lot that waits: where a later one of its campaign has left, that one stands for it, since a
+/// lot is complete, and its content must not come back; answers whether it is so replaced.
+///
+/// # Errors
+/// `LeaseLost`.
+pub async fn overtaken(
+    tx: &mut Tx,
+    lease: &Lease,
+    school: SchoolKey,
+    number: u32,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    lease.check(tx).await?;
+    let from = format!("{WAITING} AND {IS_OVERTAKEN}");
+    transit(tx, school, number, LotState::Replaced, None, &from, now).await
 }
 
 #[cfg(test)]
@@ -735,7 +770,8 @@ mod tests {
             ward.receipt(3, &[(100, 3)], &[], noon()).await;
             let mut tx = ward.store.write().await.unwrap();
             assert_eq!(find(&mut tx, school(), 1).await.unwrap().unwrap().reason.as_deref(), Some("SCHEMA"));
-            for (number, expected) in [(1, true), (1, false), (2, false), (3, false), (9, false)] {
+            // Lot 3 was treated since: the first one's content would take its place.
+            for (number, expected) in [(1, false), (2, false), (3, false), (9, false)] {
                 assert_eq!(retry(&mut tx, school(), number, noon()).await.unwrap(), expected, "retry {number}");
             }
             for (number, expected) in [(1, true), (1, false), (2, false), (3, false)] {
@@ -748,6 +784,25 @@ mod tests {
             tx.commit(Point::Settled).await.unwrap();
             let states = [(1, LotState::Abandoned), (2, LotState::Replaced), (3, LotState::Acknowledged)];
             assert_eq!(ward.states().await, states);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_lot_goes_again_behind_a_later_one() {
+        for ward in wards().await {
+            for number in 1..=2 {
+                ward.intend(number, &[(100, number)], 4).await.unwrap();
+            }
+            ward.record(2, &refused()).await;
+            let mut tx = ward.store.write_for(school()).await.unwrap();
+            // The last of its campaign that may still arrive goes again; so does a rejected one behind which none left.
+            assert!(!overtaken(&mut tx, &ward.lease, school(), 1, noon()).await.unwrap());
+            assert!(retry(&mut tx, school(), 2, noon()).await.unwrap());
+            assert!(!retry(&mut tx, school(), 2, noon()).await.unwrap());
+            assert!(overtaken(&mut tx, &ward.lease, school(), 1, noon()).await.unwrap());
+            assert!(!overtaken(&mut tx, &ward.lease, school(), 2, noon()).await.unwrap());
+            tx.commit(Point::Settled).await.unwrap();
+            assert_eq!(ward.states().await, [(1, LotState::Replaced), (2, LotState::Intended)]);
         }
     }
 
