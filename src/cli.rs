@@ -231,7 +231,7 @@ fn told(fault: &anyhow::Error) -> String {
 
 async fn execute(command: Command, global: &Global) -> anyhow::Result<Exit> {
     match command {
-        Command::Demo(args) => demo::execute(args).await,
+        Command::Demo(args) => demo::execute(args, global).await,
         Command::Run(args) => run::execute(args, global).await,
         Command::Daemon => daemon::execute(global).await,
         Command::Resync(args) => resync::execute(args, global).await,

@@ -176,7 +176,7 @@ pub fn encode_receipt(receipt: &Receipt, zone: Zone, encoding: Encoding) -> Resu
 /// Reads a receipt.
 ///
 /// # Errors
-/// The first fault of the file, a `BILAN` that does not add up among them.
+/// The first fault of the file, a `BILAN` that contradicts its lines among them.
 pub fn decode_receipt(name: FileName, bytes: &[u8]) -> Result<Receipt, Fault> {
     xml::receipts::decode(name, bytes)
 }

@@ -3,17 +3,22 @@
 //! A file exists once its `NAME.sha256` stands beside it (siecle.md, common rules). What the bytes mean is the codec's
 //! to say; which folder they belong in, the caller's.
 
+mod in_place;
 mod temporaries;
 
+pub use in_place::keep_copy;
+
 use crate::crash::{Crash, Point};
-use crate::files::temporaries::Temporaries;
+use crate::files::{
+    in_place::{make_private_dir, put},
+    temporaries::Temporaries,
+};
 use sha2::{Digest, Sha256};
 use std::{
     ffi::OsStr,
     fmt::Write as _,
     fs::{self, File},
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
     time::SystemTime,
@@ -26,10 +31,6 @@ const DIGEST_ENDING: &str = ".sha256";
 const TEMPORARY_ENDING: &str = ".tmp";
 /// Longest digest file read: 64 digits, two marks, a file name and a line end fit many times over.
 const DIGEST_BYTES_MAX: u64 = 4_096;
-/// `DirBuilder::recursive`.
-const MISSING_PARENTS_TOO: bool = true;
-/// Rights of every folder that navette makes.
-const PRIVATE_DIR_MODE: u32 = 0o700;
 /// Rights of what supervision reads under another user's name.
 const PUBLIC_FILE_MODE: u32 = 0o644;
 
@@ -155,16 +156,7 @@ impl Files {
     /// `Io` when the machine fails.
     pub async fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), FileFault> {
         let (path, bytes) = (path.to_owned(), bytes.to_vec());
-        self.blocking(move || {
-            let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let mode = fs::Permissions::from_mode(PUBLIC_FILE_MODE);
-            let temporary =
-                tempfile::Builder::new().prefix(".").suffix(TEMPORARY_ENDING).permissions(mode).tempfile_in(dir);
-            let mut temporary = temporary.map_err(fault("write in", dir))?;
-            temporary.write_all(&bytes).map_err(fault("write", &path))?;
-            temporary.persist(&path).map(drop).map_err(|lost| fault("replace", &path)(lost.error))
-        })
-        .await
+        self.blocking(move || put(&path, &bytes, PUBLIC_FILE_MODE)).await
     }
 
     /// Reads a plain file of at most `limit` bytes, digest or not.
@@ -295,11 +287,7 @@ impl Files {
     pub async fn create_private_dir(&self, dir: &Path) -> Result<(), FileFault> {
         let (dir, keeping) = (dir.to_owned(), self.keeping);
         self.blocking(move || {
-            fs::DirBuilder::new()
-                .recursive(MISSING_PARENTS_TOO)
-                .mode(PRIVATE_DIR_MODE)
-                .create(&dir)
-                .map_err(fault("make", &dir))?;
+            make_private_dir(&dir)?;
             dir.parent()
                 .filter(|parent| !parent.as_os_str().is_empty())
                 .map_or(Ok(()), |parent| sync_dir(parent, keeping))
@@ -551,6 +539,19 @@ mod tests {
         assert!(matches!(&conflict, FileFault::Conflict(path) if path.ends_with(name)), "{conflict}");
         assert_eq!(fs::read(dir.path().join(name)).unwrap(), there);
         assert!(everything(dir.path()).iter().all(|name| !name.ends_with(TEMPORARY_ENDING)));
+    }
+
+    #[test]
+    fn a_copy_is_for_us_alone_and_takes_the_place_of_an_older_one() {
+        let dir = dir();
+        let path = dir.path().join("kept").join("files").join(NAME);
+        keep_copy(&path, b"older").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        keep_copy(&path, BYTES).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), BYTES);
+        let modes = [path.as_path(), path.parent().unwrap(), &dir.path().join("kept")].map(mode);
+        assert_eq!(modes, [0o600, 0o700, 0o700]);
+        assert_eq!(everything(path.parent().unwrap()), [NAME]);
     }
 
     #[tokio::test]

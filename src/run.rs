@@ -102,7 +102,7 @@ pub async fn tick_seen(
             ended = rounds.next() => ended,
             // A simulated clock stands still inside a run.
             () = &mut again, if ctx.clock.is_machine() => {
-                rounds.guard(ctx, only);
+                rounds.guard(ctx);
                 again.set(ctx.clock.wait(GUARD_AGAIN));
                 continue;
             }

@@ -4,6 +4,7 @@ use crate::cli::{
     Global,
     exit::Exit,
     output::{print, print_json},
+    summary,
     wire::{database_url, schools, sqlite_file},
 };
 use crate::clock::Clock;
@@ -53,7 +54,8 @@ async fn everything(options: &Options, global: &Global) -> Vec<Line> {
     let (clock, crash) = (Clock::Machine, crate::crash::Crash::off());
     let now = clock.now();
     let file = global.config.display();
-    let mut lines = vec![Line::ok(Part::Configuration, format!("{file}: {} schools", options.schools.len()))];
+    let schools_known = summary::counted(u32::try_from(options.schools.len()).unwrap_or(u32::MAX), "school");
+    let mut lines = vec![Line::ok(Part::Configuration, format!("{file}: {schools_known}"))];
     for secret in secrets(options) {
         lines.extend(secret_line(secret));
     }
@@ -63,7 +65,8 @@ async fn everything(options: &Options, global: &Global) -> Vec<Line> {
                 lines.extend(database_place(path));
             }
             let stale_s = lease_stale_s(options.night.heartbeat);
-            lines.extend(database(Store::existing(&url, crash.clone()).await, stale_s, now).await);
+            let served = options.schools.iter().map(|school| school.key).collect();
+            lines.extend(database(Store::existing(&url, crash.clone()).await, &served, stale_s, now).await);
         }
         Err(fault) => lines.push(Line::of(Part::Database, State::SetUp, fault.to_string(), SEE_THE_TABLE)),
     }

@@ -20,7 +20,7 @@ use crate::domain::{
 };
 
 use crate::run::{
-    import::brought,
+    import::{brought, strange},
     outcome::Summary,
     responses::{Arrived, Taken},
 };
@@ -66,18 +66,20 @@ struct Said {
 }
 
 async fn import(desk: &Desk, args: &Args, global: &Global) -> anyhow::Result<Exit> {
-    let mut said = Vec::new();
+    let (mut said, mut strangers) = (Vec::new(), Vec::new());
     let mut by_school: BTreeMap<SchoolKey, Vec<(PathBuf, Arrived)>> = BTreeMap::new();
     // All are opened before the first is taken: a mistyped name takes nothing.
     for path in &args.files {
         match open(path, args.unverified)? {
-            Ok(file) => {
-                let school = file.name.key.school;
-                desk.served(school.uai, Some(school.year))?;
-                by_school.entry(school).or_default().push((path.clone(), file));
+            Ok(file) if desk.ctx.schools.contains_key(&file.name.key.school) => {
+                by_school.entry(file.name.key.school).or_default().push((path.clone(), file));
             }
-            Err(fault) => said.push(Said { file: path.clone(), outcome: "refused", why: fault.to_string() }),
+            Ok(file) => strangers.push((path.clone(), file.name)),
+            Err(fault) => said.push(refused(path, &fault)),
         }
+    }
+    for (path, name) in strangers {
+        said.push(refused(&path, &strange(&desk.ctx, &name, desk.now()).await?));
     }
     let mut exits = vec![if said.is_empty() { Exit::Done } else { Exit::Anomalies }];
     let mut summary = Summary::default();
@@ -103,6 +105,10 @@ async fn import(desk: &Desk, args: &Args, global: &Global) -> anyhow::Result<Exi
         print(&summary::text(&summary))?;
     }
     Ok(Exit::first(exits))
+}
+
+fn refused(path: &Path, fault: &Fault) -> Said {
+    Said { file: path.to_owned(), outcome: "refused", why: fault.to_string() }
 }
 
 fn told(file: PathBuf, taken: &Taken) -> Said {

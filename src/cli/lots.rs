@@ -22,11 +22,13 @@ use crate::run::{
     approve::approve,
     context::Served,
     lots::{Wanted, abandon, hand},
+    responses::waits_for_closing,
 };
 
 use crate::store::{
     holds::{self, HeldPlan},
     ledger::{self, LotRow, LotState},
+    responses::{self, HeldFile},
 };
 use serde_json::{Value, json};
 
@@ -131,27 +133,30 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
 async fn list(desk: &Desk, uai: Option<Uai>, global: &Global) -> anyhow::Result<Exit> {
     let schools: Vec<SchoolKey> = desk.schools(uai)?.iter().map(|served| served.school.key).collect();
     let mut tx = desk.ctx.store.read().await?;
-    let (mut lots, mut held) = (Vec::new(), Vec::new());
+    let (mut lots, mut held, mut files) = (Vec::new(), Vec::new(), Vec::new());
     for school in schools {
         lots.extend(ledger::list(&mut tx, Some(school)).await?);
         held.extend(holds::held(&mut tx, school).await?);
+        // A file that waits for an approval is told by its plan.
+        files.extend(responses::held_files(&mut tx, school).await?.into_iter().filter(waits_for_closing));
     }
     drop(tx);
     if global.json {
         let lots: Vec<Value> = lots.iter().map(|lot| document(lot, reason_in_short(lot))).collect();
-        let held: Vec<Value> = held.iter().map(held_document).collect();
+        let held: Vec<Value> = held.iter().map(held_document).chain(files.iter().map(file_document)).collect();
         print_json(&json!({ "lots": lots, "held": held }))?;
         return Ok(Exit::Done);
     }
     lots.iter().try_for_each(|lot| print(&line(lot)))?;
     held.iter().try_for_each(|plan| print(&held_line(plan)))?;
+    files.iter().try_for_each(|file| print(&file_line(file)))?;
     Ok(Exit::Done)
 }
 
 fn line(lot: &LotRow) -> String {
     let (record, counts) = (&lot.record, lot.record.counts);
     format!(
-        "{} {:>5} {} {:<10} {:<12} {} {:>5} demands {:>5} without entry{}\n",
+        "{} {:>5} {} {:<10} {:<12} {} {:>5} {} {:>5} without entry{}\n",
         record.key.school,
         record.number,
         record.key.level.code(),
@@ -159,6 +164,7 @@ fn line(lot: &LotRow) -> String {
         lot.state.as_str(),
         record.stamped_at.rfc3339_utc(),
         counts.demands,
+        if counts.demands == 1 { "demand " } else { "demands" },
         counts.without_entry,
         reason_in_short(lot).map_or_else(String::new, |reason| format!(" ({reason})")),
     )
@@ -192,6 +198,24 @@ fn held_document(plan: &HeldPlan) -> Value {
         "phase": key.phase.code(), "kind": kind.as_str(), "touched": loss.pupils.len(), "of": loss.of,
         "plan": loss.digest.to_string(), "held_at": held_at.rfc3339_utc(),
         "approved_at": approved_at.map(|at| at.rfc3339_utc()),
+    })
+}
+
+fn file_line(file: &HeldFile) -> String {
+    let HeldFile { key, number, reason, held_at, .. } = file;
+    let since = held_at.rfc3339_utc();
+    format!(
+        "{} held response file {number} of {key}: {reason} since {since}, until the service is closed\n",
+        key.school
+    )
+}
+
+fn file_document(file: &HeldFile) -> Value {
+    let HeldFile { key, number, reason, held_at, name, .. } = file;
+    json!({
+        "uai": key.school.uai.as_str(), "year": key.school.year.get(), "level": key.level.code(),
+        "phase": key.phase.code(), "kind": "response_file", "number": number, "name": name, "reason": reason,
+        "held_at": held_at.rfc3339_utc(),
     })
 }
 

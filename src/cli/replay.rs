@@ -5,10 +5,12 @@ use crate::cli::{
     exit::Exit,
     logging,
     output::{complain, print, print_json},
+    summary,
 };
 use crate::crash::Point;
 use crate::replay::{
     abreast::{self, abreast},
+    audit::Finding,
     random::{self, Trial, shrink},
     report::{Report, to_json},
     scenario::Scenario,
@@ -16,6 +18,7 @@ use crate::replay::{
     suite::{self, Unreadable, Verdict, Wishes},
     write,
 };
+use serde_json::{Value, json};
 use std::{fs, path::PathBuf};
 
 /// Arguments of `navette replay`.
@@ -57,11 +60,10 @@ pub struct Args {
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let _span = logging::start_of_play();
     if args.points {
-        Point::ALL.iter().try_for_each(|point| print(&format!("{}\n", point.name())))?;
-        return Ok(Exit::Done);
+        return points(global);
     }
     if let Some(seeds) = args.random {
-        return at_random(args.from, seeds).await;
+        return at_random(args.from, seeds, global).await;
     }
     // What cannot be read is said before the first is played, and costs the others nothing.
     let (scenarios, faults) = read(&args.paths);
@@ -90,12 +92,23 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     Ok(if faults.is_empty() { exit } else { Exit::Usage })
 }
 
+fn points(global: &Global) -> anyhow::Result<Exit> {
+    let names: Vec<&str> = Point::ALL.iter().map(|point| point.name()).collect();
+    if global.json {
+        print_json(&names)?;
+    } else {
+        names.iter().try_for_each(|name| print(&format!("{name}\n")))?;
+    }
+    Ok(Exit::Done)
+}
+
 /// Plays generated scenarios, several at once; those that fail are told by seed, each with the shortest that still fails.
-async fn at_random(from: u64, seeds: u64) -> anyhow::Result<Exit> {
+async fn at_random(from: u64, seeds: u64, global: &Global) -> anyhow::Result<Exit> {
+    let as_lines = !global.json;
     let mut failed = Vec::new();
     let told = |played: Option<(u64, Scenario, Trial)>| {
         if let Some((seed, scenario, trial)) = played {
-            for finding in &trial.findings {
+            for finding in trial.findings.iter().filter(|_| as_lines) {
                 print(&format!("FAILED seed {seed}: {:?}: {}\n", finding.check, finding.sentence))?;
             }
             failed.push((seed, scenario, trial));
@@ -103,16 +116,32 @@ async fn at_random(from: u64, seeds: u64) -> anyhow::Result<Exit> {
         anyhow::Ok(())
     };
     abreast(from..from.saturating_add(seeds), abreast::at_once(), of_seed, told).await?;
+    let mut documents = Vec::new();
     for (seed, scenario, trial) in &failed {
-        print(&format!("\n# The shortest that fails as seed {seed} does.\n"))?;
         let shrunk = shrink::shrink(scenario.clone(), trial.clone()).await;
-        for finding in &shrunk.trial.findings {
-            print(&format!("# {:?}: {}\n", finding.check, finding.sentence))?;
+        let shortest = write::write(&random::settled(&shrunk.body, &shrunk.trial));
+        if as_lines {
+            print(&format!("\n# The shortest that fails as seed {seed} does.\n"))?;
+            for finding in &shrunk.trial.findings {
+                print(&format!("# {:?}: {}\n", finding.check, finding.sentence))?;
+            }
+            print(&format!("{shortest}\n"))?;
         }
-        print(&format!("{}\n", write::write(&random::settled(&shrunk.body, &shrunk.trial))))?;
+        let shortest = json!({ "findings": findings(&shrunk.trial), "scenario": shortest });
+        documents.push(json!({ "seed": seed, "findings": findings(trial), "shortest": shortest }));
     }
-    print(&format!("{seeds} seeds from {from}: {} failed\n", failed.len()))?;
+    if as_lines {
+        let played = summary::counted(u32::try_from(seeds).unwrap_or(u32::MAX), "seed");
+        print(&format!("{played} from {from}: {} failed\n", failed.len()))?;
+    } else {
+        print_json(&json!({ "from": from, "seeds": seeds, "failed": documents }))?;
+    }
     Ok(if failed.is_empty() { Exit::Done } else { Exit::TryAgain })
+}
+
+fn findings(trial: &Trial) -> Vec<Value> {
+    let document = |it: &Finding| json!({ "check": format!("{:?}", it.check), "sentence": it.sentence });
+    trial.findings.iter().map(document).collect()
 }
 
 /// Plays the scenario of one seed; what came of it when it failed.

@@ -2,7 +2,7 @@
 
 use crate::cli::{
     Global,
-    exit::Exit,
+    exit::{Exit, Stop},
     output::{print, print_json},
     parsers, preview, summary,
     wire::{Desk, Trace, has_database, who},
@@ -18,6 +18,7 @@ use crate::run::{
     context::Served,
     demands::Wish,
     outcome::{Done, Step, Summary},
+    purge,
     reread::{self, Difference},
     step::failure,
 };
@@ -75,6 +76,11 @@ fn nothing_known(args: &Args, global: &Global) -> anyhow::Result<bool> {
 
 async fn resync(desk: &Desk, served: &Served, args: &Args, global: &Global) -> anyhow::Result<Exit> {
     let school = served.school.key;
+    if !args.reread && purge::is_purged(&desk.ctx, school).await? {
+        let message =
+            format!("{school} was purged: --reread reads its feed again; else remove it from the configuration");
+        return Err(Stop::usage(message).into());
+    }
     let wish = if args.changed { Wish::Changed } else { Wish::Whole };
     let only = match (args.phase, args.level) {
         (None, None) => None,
@@ -136,7 +142,8 @@ async fn told(
 ) -> anyhow::Result<(String, Vec<Value>)> {
     let trace = if args.dry_run { Trace::None } else { Trace::Leave };
     let references = desk.references(trace).await?;
-    let mut text = format!("{school}: read again from event 1, {} differences\n", found.len());
+    let differences = summary::counted(u32::try_from(found.len()).unwrap_or(u32::MAX), "difference");
+    let mut text = format!("{school}: read again from event 1, {differences}\n");
     let mut documents = Vec::new();
     for Difference { pupil, what, known, read } in found {
         let pupil = references.of(school, *pupil);

@@ -5,7 +5,7 @@ use crate::cli::{
     Global, calendar,
     exit::{Exit, Stop},
     output::{print, print_json},
-    parsers,
+    parsers, summary,
     wire::{self, has_database, who},
 };
 use crate::codec::{
@@ -234,7 +234,8 @@ fn school_text(key: SchoolKey, compared: &Compared) -> String {
         if levels.is_empty() { NONE_PLACED.to_owned() } else { format!(", pupils {}", levels.join(" and ")) }
     });
     let exported = exported.unwrap_or_default();
-    let mut text = format!("{key}{exported}{pupils}: {} differences\n", compared.findings.len());
+    let differences = summary::counted(u32::try_from(compared.findings.len()).unwrap_or(u32::MAX), "difference");
+    let mut text = format!("{key}{exported}{pupils}: {differences}\n");
     for finding in &compared.findings {
         let Finding { pupil, level, division, last_name, first_name, .. } = finding;
         let division = division.as_ref().map_or(NO_CLASS, Division::as_str);

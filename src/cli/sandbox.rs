@@ -3,7 +3,7 @@
 use crate::cli::{
     Global,
     exit::Exit,
-    output::{complain, print},
+    output::{complain, print, print_json},
     tour,
 };
 
@@ -16,7 +16,7 @@ use crate::domain::{
     time::{Civil, Date, HOUR_S, TimeOfDay, Timestamp, Zone, day_before, slot_instant},
 };
 
-use crate::files::Files;
+use crate::files::{Files, keep_copy};
 use crate::sandbox::{
     Shared, exports,
     folders::{SiecleFolder, TeleserviceFolder},
@@ -30,6 +30,7 @@ use crate::sandbox::{
 use anyhow::Context;
 use chrono::{Datelike, Days};
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     fs,
     net::SocketAddr,
@@ -98,10 +99,10 @@ const CLOSING_HOUR: u32 = 18;
 /// When a folder or file cannot be written, or the address cannot be used.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let span = global.start();
-    span.around(async { if args.tour { tour::serve(args).await } else { serve(args).await } }).await
+    span.around(async { if args.tour { tour::serve(args).await } else { serve(args, global).await } }).await
 }
 
-async fn serve(args: Args) -> anyhow::Result<Exit> {
+async fn serve(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let clock = Clock::Machine;
     let now = clock.now();
     let today = now.date_in(Zone::Europe__Paris);
@@ -123,7 +124,8 @@ async fn serve(args: Args) -> anyhow::Result<Exit> {
             if let Some(out) = &args.out {
                 write(out, &world, today, &Links::Directory(&path))?;
             }
-            print(&format!("The stand-ins lie in {}\n", path.display()))?;
+            let folder = path.display().to_string();
+            say(global, "path", &folder, &format!("The stand-ins lie in {folder}"))?;
             while args.serve && !stopped(TURN).await? {
                 for turned in [families.turn(clock.now()).await, councils.turn(clock.now()).await] {
                     if let Err(fault) = turned {
@@ -142,12 +144,23 @@ async fn serve(args: Args) -> anyhow::Result<Exit> {
             if let Some(out) = &args.out {
                 write(out, &world, today, &Links::Http(&served.base()))?;
             }
-            print(&format!("The stand-ins are served at {0}, with pages for people at {0}/\n", served.base()))?;
+            let base = served.base();
+            say(
+                global,
+                "url",
+                &base,
+                &format!("The stand-ins are served at {base}, with pages for people at {base}/"),
+            )?;
             while !stopped(Duration::MAX).await? {}
             served.stop().await?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// Says where the stand-ins are, once they are there.
+fn say(global: &Global, key: &str, place: &str, line: &str) -> anyhow::Result<()> {
+    if global.json { print_json(&BTreeMap::from([(key, place)])) } else { Ok(print(&format!("{line}\n"))?) }
 }
 
 /// The screens of both stand-ins.
@@ -220,11 +233,10 @@ fn write(out: &Path, world: &World, today: Date, links: &Links<'_>) -> anyhow::R
     }
     for school in &world.schools {
         let folder = out.join(EXPORTS).join(school.key.uai.as_str());
-        fs::create_dir_all(&folder).with_context(there)?;
         let pupils: Vec<Pupil> = school.pupils.iter().map(|one| one.pupil.clone()).collect();
         let enrolled = exports::enrolled_with_differences(&pupils, today);
         for (name, bytes) in exports::exports(school.key, &pupils, &enrolled, today.and_time(time(OPENING_HOUR)))? {
-            fs::write(folder.join(name), bytes).with_context(there)?;
+            keep_copy(&folder.join(name), &bytes).with_context(there)?;
         }
     }
     Ok(())

@@ -22,7 +22,10 @@ pub fn text(summary: &Summary) -> String {
 fn not_begun(count: usize) -> String {
     match count {
         0 => String::new(),
-        _ => format!("the database was lost: {count} schools did not begin, and wait for the next run\n"),
+        _ => {
+            let schools = counted(u32::try_from(count).unwrap_or(u32::MAX), "school");
+            format!("the database was lost: left to the next run: {schools}\n")
+        }
     }
 }
 
@@ -93,17 +96,25 @@ fn counts(done: &Done) -> Vec<String> {
         (done.responses, "response"),
         (done.carried, "confirmation"),
         (done.held, "plan held"),
+        (held_files(done), "response file held"),
         (u32::try_from(done.in_doubt.len()).unwrap_or(u32::MAX), "lot in doubt"),
         (done.rejected, "lot rejected"),
     ];
     counts.iter().filter(|(count, _)| 0 < *count).map(|(count, noun)| counted(*count, noun)).collect()
 }
 
-fn counted(count: u32, noun: &str) -> String {
+/// Held until their campaign is closed; `held` counts them with the plans, as `status` does.
+fn held_files(done: &Done) -> u32 {
+    u32::try_from(done.held_files.len()).unwrap_or(u32::MAX)
+}
+
+/// So many of a thing, in English; what follows its first word does not change.
+pub fn counted(count: u32, noun: &str) -> String {
     let (first, rest) = noun.split_once(' ').map_or((noun, String::new()), |(first, rest)| (first, format!(" {rest}")));
     match (count, noun) {
         (1, _) => format!("1 {noun}"),
         (_, "response file") => format!("{count} response files"),
+        (_, "response file held") => format!("{count} response files held"),
         (_, _) => format!("{count} {first}s{rest}"),
     }
 }
@@ -171,7 +182,7 @@ fn school(key: SchoolKey, done: &Done) -> Value {
         "anomalies": codes(done),
         "gaps": done.gaps.iter().map(|(first, last)| json!([first, last])).collect::<Vec<_>>(),
         "refused_files": refused,
-        "held": done.held,
+        "held": done.held + held_files(done),
         "deferred": done.deferred.map(|code| code.as_str()),
         "in_doubt": done.in_doubt.len(),
         "rejected": done.rejected,

@@ -40,6 +40,16 @@ impl ExchangeFile {
     }
 }
 
+/// Longest code of a far side, in characters (siecle.md).
+const CODE_CHARS_MAX: usize = 20;
+
+/// A far side's code: 1 to 20 letters, digits, `_`, `-` or `.`. Anything else may be words about people, which no log and
+/// no list may show (domain.md, personal data).
+pub(in crate::codec) fn far_code(text: &str) -> Option<&str> {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    ((1..=CODE_CHARS_MAX).contains(&text.len()) && text.bytes().all(known)).then_some(text)
+}
+
 /// The SHA-256 of some bytes.
 pub fn sha256(bytes: &[u8]) -> Sha256Digest {
     Sha256::digest(bytes).into()

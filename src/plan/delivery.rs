@@ -99,6 +99,7 @@ pub fn judge_repeatable(answer: &Answer) -> Outcome {
 fn of_status(status: u16, problem: Option<&Problem>, after_s: Option<u64>) -> Outcome {
     let refused = |code: String, detail: &str| {
         let set_up = matches!(status, 401 | 403);
+        let code = if code.is_empty() { format!("HTTP_{status}") } else { code };
         Outcome::Refused { code, detail: detail.to_owned(), set_up }
     };
     match (status, problem) {

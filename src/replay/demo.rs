@@ -5,6 +5,8 @@ use crate::domain::{
     lot::Format,
     time::{Timestamp, Zone, french},
 };
+use crate::files::keep_copy;
+use crate::mail::report::counted;
 use crate::replay::{
     document::Fault,
     parse::parse,
@@ -19,7 +21,7 @@ use crate::run::{
 };
 use crate::sandbox::{exports, hold};
 use crate::window::Hand;
-use std::{fs, io::Cursor, path::Path};
+use std::{io::Cursor, path::Path};
 
 /// The family name of the guide's pupil.
 const LAST_NAME: &str = "DUPOND";
@@ -43,9 +45,17 @@ pub fn christen(scenario: &mut Scenario) {
     }
 }
 
-/// Tells what happens, a line each, as school staff would.
+/// Tells what happens, a sentence each, as school staff would.
 pub struct Timeline {
     zone: Zone,
+}
+
+/// One sentence of the timeline.
+pub struct Told {
+    /// When it happened.
+    pub at: Timestamp,
+    /// What.
+    pub text: String,
 }
 
 impl Timeline {
@@ -54,25 +64,26 @@ impl Timeline {
         Self { zone: scenario.schools.first().map_or(Zone::Europe__Paris, |school| school.zone) }
     }
 
-    /// The lines of one happening; none for what nobody would tell.
-    pub fn tell(&self, happening: &Happening<'_>) -> Vec<String> {
+    /// What is told of one happening; nothing of what nobody would tell.
+    pub fn tell(happening: &Happening<'_>) -> Vec<Told> {
         match happening {
             Happening::Step(step, played) => {
-                told(step, played).map(|said| self.line(step.at, &said)).into_iter().collect()
+                told(step, played).map(|text| Told { at: step.at, text }).into_iter().collect()
             }
             Happening::Tick(now, summary) => {
-                summary.schools.values().flat_map(|done| self.ticked(*now, done)).collect()
+                summary.schools.values().flat_map(|done| Self::ticked(*now, done)).collect()
             }
         }
     }
 
-    /// The lines of one tick of one school.
-    pub fn ticked(&self, now: Timestamp, done: &Done) -> Vec<String> {
-        told_of(done).iter().map(|said| self.line(now, said)).collect()
+    /// What is told of one tick of one school.
+    pub fn ticked(now: Timestamp, done: &Done) -> Vec<Told> {
+        told_of(done).into_iter().map(|text| Told { at: now, text }).collect()
     }
 
-    fn line(&self, at: Timestamp, said: &str) -> String {
-        format!("{:<34} {said}", french(at.civil_in(self.zone)))
+    /// A sentence as a line for people, in the school's time.
+    pub fn line(&self, Told { at, text }: &Told) -> String {
+        format!("{:<34} {text}", french(at.civil_in(self.zone)))
     }
 }
 
@@ -88,16 +99,16 @@ pub async fn exports(stage: &Stage, folder: &Path) -> anyhow::Result<Vec<String>
         let pupils = office.unwrap_or_default();
         let written = exports::exports(*key, &pupils, &exports::enrolled(&pupils), now.civil_in(served.school.zone))?;
         let mut brought = Brought::default();
-        fs::create_dir_all(folder)?;
         for (name, bytes) in written {
-            fs::write(folder.join(name), &bytes)?;
+            keep_copy(&folder.join(name), &bytes)?;
             let export = read_file(Cursor::new(bytes), &mut |_| ())?;
             brought.add(export, &served.school)?;
         }
         let compared = roster::check(&stage.ctx, served, brought, now).await?;
-        let known: u32 = compared.pupils.iter().flat_map(|levels| levels.values()).sum();
-        let differences = compared.findings.len();
-        said.push(format!("base élèves de {key} : {known} élèves, {differences} écart(s) avec le téléservice"));
+        let known = counted(compared.pupils.iter().flat_map(|levels| levels.values()).sum(), "élève", "élèves");
+        let differences = u32::try_from(compared.findings.len()).unwrap_or(u32::MAX);
+        let differences = counted(differences, "écart", "écarts");
+        said.push(format!("base élèves de {key} : {known}, {differences} avec le téléservice"));
     }
     Ok(said)
 }
@@ -164,14 +175,18 @@ fn told_of(done: &Done) -> Vec<String> {
         said.push(format!("nuit du {date} rattrapée"));
     }
     if 0 < done.responses {
-        said.push(format!("nuit : {} réponses des conseils reçues de Siècle", done.responses));
+        let responses = counted(done.responses, "réponse des conseils reçue", "réponses des conseils reçues");
+        said.push(format!("nuit : {responses} de Siècle"));
     }
     if 0 < done.carried {
-        said.push(format!("nuit : {} réponses portées au téléservice, demandes verrouillées (R11)", done.carried));
+        let one = "réponse portée au téléservice, demande verrouillée";
+        let carried = counted(done.carried, one, "réponses portées au téléservice, demandes verrouillées");
+        said.push(format!("nuit : {carried} (R11)"));
     }
     for lot in &done.lots {
-        let (number, demands, without) = (lot.number, lot.demands, lot.without_entry);
-        said.push(format!("nuit : envoi n° {number} à Siècle, {demands} demandes, {without} élèves sans saisie"));
+        let (number, demands) = (lot.number, counted(lot.demands, "demande", "demandes"));
+        let without = counted(lot.without_entry, "élève sans saisie", "élèves sans saisie");
+        said.push(format!("nuit : envoi n° {number} à Siècle, {demands}, {without}"));
     }
     if 0 < done.receipts {
         said.push("nuit : compte rendu de Siècle reçu".to_owned());

@@ -369,3 +369,12 @@ pub struct Expected {
     /// Both kinds of hold.
     pub held: Option<i64>,
 }
+
+impl Expected {
+    /// Whether it asserts anything of one campaign, which must then be named where there are several.
+    pub fn is_of_a_campaign(&self) -> bool {
+        let Self { siecle, locked, state, at_risk, open, anomalies: _, nights: _, lots, held: _ } = self;
+        let of_pupils = !siecle.is_empty() || !locked.is_empty();
+        of_pupils || state.is_some() || at_risk.is_some() || open.is_some() || lots.is_some()
+    }
+}

@@ -1,6 +1,7 @@
 //! Plays folders of scenarios, holds each against its `expected/` folder, and plays crashes everywhere.
 
 use crate::crash::Point;
+use crate::files::{FileFault, keep_copy};
 use crate::replay::{
     abreast::{self, abreast},
     golden::{self, Tree},
@@ -149,19 +150,12 @@ pub async fn one(folder: &Path, scenario: &Scenario, wishes: &Wishes) -> Result<
     Ok(Verdict { folder: folder.to_owned(), report })
 }
 
-/// Writes a tree to a folder.
+/// Writes exchanged files to a folder, as private there as where they were exchanged.
 ///
 /// # Errors
-/// What the file system says.
-pub fn copy(tree: &Tree, to: &Path) -> io::Result<()> {
-    for (path, bytes) in tree {
-        let target = to.join(path);
-        if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(target, bytes)?;
-    }
-    Ok(())
+/// When a file or folder cannot be written.
+pub fn copy(tree: &Tree, to: &Path) -> Result<(), FileFault> {
+    tree.iter().try_for_each(|(path, bytes)| keep_copy(&to.join(path), bytes))
 }
 
 /// Where a scenario is killed once each: every point that its calm run passed since the calendars were loaded, at the

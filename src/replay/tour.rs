@@ -133,7 +133,9 @@ where
 async fn past(scenario: &Scenario) -> Result<(Stage, Vec<String>), StageFault> {
     let timeline = Timeline::of(scenario);
     let mut lines = Vec::new();
-    let mut note = |happening: &Happening<'_>| lines.extend(timeline.tell(happening));
+    let mut note = |happening: &Happening<'_>| {
+        lines.extend(Timeline::tell(happening).iter().map(|told| timeline.line(told)));
+    };
     // A file, as an installation has one: the daemon's pages read it while its nights write.
     let how = How { database: Database::File, ..How::plain() };
     let mut player = Player::set(scenario, &how, &mut note).await?;
@@ -227,7 +229,9 @@ impl Tour<'_> {
                     Step { at, name: "window", uai: key.school.uai, phase: Some(key.phase), action, expect: None };
                 self.works.pass(&self.stage, at).await?;
                 let played = steps::play(&mut self.stage, self.scenario, &step).await?;
-                self.works.note(Timeline::of(self.scenario).tell(&Happening::Step(&step, &played)));
+                let timeline = Timeline::of(self.scenario);
+                let told = Timeline::tell(&Happening::Step(&step, &played));
+                self.works.note(told.iter().map(|told| timeline.line(told)).collect());
                 let refused = played.outcome.as_deref().is_some_and(|outcome| outcome != "ok");
                 self.said = Some(match (refused, played.sentence) {
                     (true, Some(sentence)) => format!("Refusé : {sentence}"),

@@ -15,6 +15,7 @@ use crate::run::{
 use crate::store::{
     Store, StoreError,
     lease::{self, HeldBy},
+    purge,
     upkeep::Shape,
 };
 use rustix::{
@@ -22,7 +23,7 @@ use rustix::{
     io::Errno,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::Path,
@@ -123,7 +124,12 @@ impl Line {
 }
 
 /// Looks at a database that was opened as it is: its structure, its shape, our role there, its leases.
-pub async fn database(store: Result<Option<Store>, StoreError>, stale_s: i64, now: Timestamp) -> Vec<Line> {
+pub async fn database(
+    store: Result<Option<Store>, StoreError>,
+    served: &BTreeSet<SchoolKey>,
+    stale_s: i64,
+    now: Timestamp,
+) -> Vec<Line> {
     let store = match store {
         Ok(Some(store)) => store,
         Ok(None) => return vec![Line::ok(Part::Database, "not there yet: the first run makes it")],
@@ -136,6 +142,8 @@ pub async fn database(store: Result<Option<Store>, StoreError>, stale_s: i64, no
         if shape == Shape::Current {
             let holders = lease::holders(&mut store.read().await?).await?;
             lines.extend(leases(&holders, stale_s, now));
+            let purged = purge::schools(&mut store.read().await?).await?;
+            lines.extend(purged.intersection(served).map(still_served));
         }
         Ok::<_, StoreError>(lines)
     };
@@ -206,6 +214,13 @@ fn leases(holders: &BTreeMap<SchoolKey, HeldBy>, stale_s: i64, now: Timestamp) -
         Line::of(Part::Leases, State::Warning, said, "nothing: the next run takes the school over")
     };
     holders.iter().map(line).collect()
+}
+
+fn still_served(school: &SchoolKey) -> Line {
+    let said = format!("{school} was purged: nothing is done for it any more");
+    let remedy =
+        "remove it here; or read its feed again with `navette resync UAI --reread`, which brings its pupils back";
+    Line::of(Part::Configuration, State::Warning, said, remedy)
 }
 
 /// Looks at a file or folder of ours: whether it is there for this user to write, and for nobody else to read.

@@ -11,6 +11,7 @@ use crate::domain::{
     school::SchoolKey,
     time::Timestamp,
 };
+use crate::plan::delivery::Answer;
 use crate::run::{
     context::{Context, Served},
     outcome::{Done, Failure, Step},
@@ -41,8 +42,7 @@ pub async fn read(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done
     let mut done = Done::default();
     loop {
         let cursor = feed::cursor(&mut ctx.store.read().await?, school).await?;
-        let after = cursor.seq.saturating_sub(1);
-        let page = match served.far.teleservice.events(school, after, PAGE_EVENTS).await {
+        let page = match page(served, &cursor).await {
             Ok(page) => page,
             Err(answer) => {
                 done.failures.push(failure(Step::Feed, &answer));
@@ -54,6 +54,20 @@ pub async fn read(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done
             return Ok(done);
         }
     }
+}
+
+/// A page from one before the cursor. How many events a page holds is the téléservice's to say (teleservice.md, `limite`):
+/// where it holds none behind the cursor though there are some, what comes next is asked for.
+async fn page(served: &Served, cursor: &Cursor) -> Result<FeedPage, Answer> {
+    let (school, teleservice) = (served.school.key, &served.far.teleservice);
+    let mut page = teleservice.events(school, cursor.seq.saturating_sub(1), PAGE_EVENTS).await?;
+    if page.events.last().is_some_and(|(event, _)| event.seq == cursor.seq) && cursor.seq < page.last {
+        let next = teleservice.events(school, cursor.seq, PAGE_EVENTS).await?;
+        page.events.extend(next.events);
+        (page.last, page.date) = (next.last, next.date);
+        page.went_back |= next.went_back;
+    }
+    Ok(page)
 }
 
 /// Applies one page; whether there may be more.

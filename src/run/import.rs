@@ -1,6 +1,7 @@
 //! Response files that a person brings: taken as those of a night are, then carried on to the téléservice.
 
-use crate::domain::time::Timestamp;
+use crate::codec::Fault;
+use crate::domain::{anomaly::Code, lot::FileName, time::Timestamp};
 
 use crate::run::{
     context::{Context, Served},
@@ -19,6 +20,22 @@ pub async fn brought(ctx: &Context, served: &Served, files: Vec<Arrived>, now: T
     let mut taken = Vec::new();
     let done = settled(ctx, served, take(ctx, served, files, &mut taken, now)).await;
     (taken, done)
+}
+
+/// Refuses a file of a school, or of a school year, that is not configured. Another year stands as an anomaly at the
+/// school, in the latest of its years, as when the file comes with a night.
+///
+/// # Errors
+/// The store's.
+pub async fn strange(ctx: &Context, name: &FileName, now: Timestamp) -> Result<Fault, StepError> {
+    let found = name.key.school;
+    let Some(own) = ctx.schools.keys().rfind(|own| own.uai == found.uai) else {
+        let message = format!("{} is not in the configuration: bring this file where its school is served", found.uai);
+        return Ok(Fault::new(0, Code::Etablissement.as_str(), message));
+    };
+    responses::stray(ctx, *own, name, now, &mut Done::default()).await?;
+    let message = format!("this file is of school year {}, not of {}: bring the right one", found.year, own.year);
+    Ok(Fault::new(0, Code::Annee.as_str(), message))
 }
 
 async fn take(

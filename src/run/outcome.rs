@@ -89,6 +89,8 @@ pub struct Done {
     pub refused_files: Vec<(u32, String)>,
     /// Plans held by a threshold.
     pub held: u32,
+    /// Response files that wait for the closing of their campaign, by number.
+    pub held_files: BTreeSet<u32>,
     /// What the guard deferred.
     pub deferred: Option<RefusalCode>,
     /// Numbers of the lots that the far side could not settle.
@@ -229,6 +231,7 @@ impl Done {
         self.gaps.extend(other.gaps);
         self.refused_files.extend(other.refused_files);
         self.held += other.held;
+        self.held_files.extend(other.held_files);
         self.deferred = self.deferred.or(other.deferred);
         self.in_doubt.extend(other.in_doubt);
         self.rejected += other.rejected;

@@ -3,24 +3,20 @@
 
 use crate::crash::Point;
 use crate::domain::{
+    campaign::CampaignKey,
     lot::{Document, FileName},
     school::{SchoolKey, SchoolYear},
     time::{DAY_S, Timestamp},
 };
 use crate::files::FileFault;
-use crate::run::{context::Context, step::StepError};
+use crate::guard::{FarSide, State};
+use crate::run::{context::Context, facts, step::StepError};
 use crate::store::{
     campaigns, journal,
     lease::{self, HeldBy, Lease},
     purge,
 };
 use tracing::{error, info};
-
-/// When a school year is over everywhere: those of the Pacific end in December of their *rentrée*, all others in August
-/// of the year after it.
-const LAST_DAY: &str = "08-31T23:59:59Z";
-/// The kind of a purge's journal entry.
-const PURGE: &str = "purge";
 
 /// What the purge of a school year removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -36,34 +32,41 @@ pub struct PurgedYear {
 /// Why nothing was purged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotPurged {
-    /// The school year is not over.
-    Current,
-    /// The configuration still serves it.
-    Served(SchoolKey),
+    /// A campaign has not ended; when it will, where its calendar says so.
+    Running(CampaignKey, Option<Timestamp>),
     /// A run has one of its schools.
     Busy(SchoolKey, HeldBy),
 }
 
+/// What is done about campaigns that have not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unended {
+    /// They keep the year from being purged.
+    Refuse,
+    /// They are purged with it, and end here.
+    Purge,
+}
+
 /// Removes all personal data of a school year, of every school that the database knows. Again, it finishes what a crash
-/// left.
+/// left. Its schools are served no more, configured or not: their feeds would bring back what was removed.
 ///
 /// # Errors
 /// The store's; a folder that cannot be removed.
 pub async fn year(
     ctx: &Context,
     year: SchoolYear,
+    unended: Unended,
     who: &str,
     now: Timestamp,
 ) -> Result<Result<PurgedYear, NotPurged>, StepError> {
-    if !is_over(year, now) {
-        return Ok(Err(NotPurged::Current));
-    }
-    if let Some(served) = ctx.schools.keys().find(|key| key.year == year) {
-        return Ok(Err(NotPurged::Served(*served)));
-    }
     let schools = campaigns::schools(&mut ctx.store.read().await?).await?;
     let schools: Vec<SchoolKey> = schools.into_iter().filter(|school| school.year == year).collect();
-    // A program that was started with an older configuration may be at work.
+    if unended == Unended::Refuse
+        && let Some((key, ends)) = running(ctx, &schools, now).await?
+    {
+        return Ok(Err(NotPurged::Running(key, ends)));
+    }
+    // A run may be at work.
     let mut leases: Vec<Lease> = Vec::new();
     let mut busy = None;
     for school in &schools {
@@ -101,17 +104,43 @@ async fn remove(
     let mut tx = ctx.store.write().await?;
     let removed = purge::year(&mut tx, year, now).await?;
     let text = format!("{year}: {} rows, {} contents", removed.rows, removed.contents);
-    journal::write(&mut tx, None, PURGE, &text, Some(who), now).await?;
+    journal::write(&mut tx, None, purge::PURGE, &text, Some(who), now).await?;
+    for school in schools {
+        let text = format!("{school} is purged, and served no more");
+        journal::write(&mut tx, Some(*school), purge::PURGE, &text, Some(who), now).await?;
+    }
     tx.commit(Point::Settled).await?;
     ctx.store.compact().await?;
     let schools = u32::try_from(schools.len()).unwrap_or(u32::MAX);
     Ok(PurgedYear { schools, rows: removed.rows, contents: removed.contents })
 }
 
-/// Whether a school year is over, whatever the territory.
-fn is_over(year: SchoolYear, now: Timestamp) -> bool {
-    let end = Timestamp::parse(&format!("{}-{LAST_DAY}", u32::from(year.get()) + 1));
-    end.is_ok_and(|end| end < now)
+/// The first campaign of these schools that has not ended. Years end when their campaigns do: no month is assumed.
+async fn running(
+    ctx: &Context,
+    schools: &[SchoolKey],
+    now: Timestamp,
+) -> Result<Option<(CampaignKey, Option<Timestamp>)>, StepError> {
+    let mut tx = ctx.store.read().await?;
+    let purged = purge::schools(&mut tx).await?;
+    for school in schools.iter().filter(|school| !purged.contains(school)) {
+        for key in campaigns::keys(&mut tx, *school).await? {
+            let (known, _) = facts::of(ctx, &mut tx, key, FarSide::WELL).await?;
+            let begins = known.calendar().is_some() || known.open();
+            if begins && known.state(now) != State::Ended {
+                return Ok(Some((key, known.calendar().and_then(|calendar| calendar.ends))));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a year of the school was purged and its feed not read again since.
+///
+/// # Errors
+/// The store's.
+pub async fn is_purged(ctx: &Context, school: SchoolKey) -> Result<bool, StepError> {
+    Ok(purge::schools(&mut ctx.store.read().await?).await?.contains(&school))
 }
 
 /// Removes the exchanged files of a school that are over since the configured days; a failure fails no night, and the
@@ -165,20 +194,5 @@ fn names(listed: Result<Vec<String>, FileFault>) -> Result<Vec<String>, FileFaul
     match listed {
         Err(missing) if missing.is_missing() => Ok(Vec::new()),
         listed => listed,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use rstest::rstest;
-
-    #[rstest]
-    #[case("2020-06-30T00:00:00Z", false)]
-    #[case("2020-08-31T23:59:59Z", false)]
-    #[case("2020-09-01T00:00:00Z", true)]
-    #[case("2019-09-01T00:00:00Z", false)]
-    fn a_school_year_ends_in_august(#[case] now: &str, #[case] over: bool) {
-        assert_eq!(is_over(SchoolYear::new(2019).unwrap(), Timestamp::parse(now).unwrap()), over);
     }
 }

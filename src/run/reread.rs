@@ -14,13 +14,11 @@ use crate::run::{
     step::StepError,
 };
 
-use crate::store::{feed, journal, pupils};
+use crate::store::{feed, journal, pupils, purge};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Events asked for at a time.
 const PAGE_EVENTS: u32 = 1_000;
-/// Kind of the journal's entry.
-const JOURNAL_KIND: &str = "reread";
 
 /// One thing that is known of a pupil otherwise than the feed says it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +81,7 @@ pub async fn begin(ctx: &Context, served: &Served, who: &str, now: Timestamp) ->
     let mut tx = ctx.store.write_for(school).await?;
     let epoch = feed::begin_epoch(&mut tx, school, now).await?;
     let text = format!("the feed is read again from 1, in epoch {epoch}");
-    journal::write(&mut tx, Some(school), JOURNAL_KIND, &text, Some(who), now).await?;
+    journal::write(&mut tx, Some(school), purge::REREAD, &text, Some(who), now).await?;
     tx.commit(Point::Settled).await?;
     Ok(epoch)
 }

@@ -136,7 +136,10 @@ fn gaps(highest_seen: u32, listed: impl Iterator<Item = u32>) -> Vec<(u32, u32)>
 }
 
 /// A file whose name is of another school year: refused by name, unless this installation serves that year as well.
-async fn stray(
+///
+/// # Errors
+/// The store's.
+pub async fn stray(
     ctx: &Context,
     school: SchoolKey,
     name: &FileName,
@@ -229,6 +232,7 @@ pub async fn take(
         }
         Verdict::Refused(refusal) if refusal.code == RefusalCode::ResponsesWhileOpen => {
             done.deferred = done.deferred.or(Some(refusal.code));
+            done.held_files.insert(number);
             hold(tx, &whole, refusal.code.as_str(), held_before, now, done).await?;
             return Ok(Taken::HeldByGuard(refusal.code));
         }

@@ -11,7 +11,7 @@ use crate::run::{
     outcome::{Done, Step, Summary},
     turn,
 };
-use crate::store::campaigns;
+use crate::store::{campaigns, purge};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -54,6 +54,8 @@ pub struct Rounds<J> {
     gates: BTreeMap<Part, (usize, Arc<Semaphore>)>,
     batches: BTreeMap<u64, Batch>,
     begun: u64,
+    // Those of the last round.
+    schools: BTreeSet<SchoolKey>,
     // Whole ticks that gave way because the database was lost.
     not_begun: usize,
     // The one that rang last, and may still be under way.
@@ -90,6 +92,7 @@ where
             gates: BTreeMap::new(),
             batches: BTreeMap::new(),
             begun: 0,
+            schools: BTreeSet::new(),
             not_begun: 0,
             bell: Bell::default(),
         }
@@ -99,6 +102,7 @@ where
     pub fn begin(&mut self, ctx: &Context, schools: Vec<Served>, bell: Bell) {
         self.begun += 1;
         let round = self.begun;
+        self.schools = schools.iter().map(|served| served.school.key).collect();
         let mut left = 0;
         for served in &schools {
             if self.in_hand.contains_key(&(served.school.key, Part::Whole)) {
@@ -113,9 +117,10 @@ where
         }
     }
 
-    /// Begins the guard's part alone, of the schools named or of all.
-    pub fn guard(&mut self, ctx: &Context, only: &BTreeSet<SchoolKey>) {
-        for served in wanted(ctx, only) {
+    /// Begins the guard's part alone, of the schools of the last round.
+    pub fn guard(&mut self, ctx: &Context) {
+        for school in self.schools.clone() {
+            let Some(served) = ctx.schools.get(&school) else { continue };
             self.spawn(ctx, served, Part::Guard, self.begun, &Bell::default());
         }
     }
@@ -235,14 +240,18 @@ where
     }
 }
 
-/// The schools named, or all: whose first council is the next comes first, and those without one come last.
+/// The schools named, or all, but those that are purged: whose first council is the next comes first, and those without
+/// one come last.
 pub async fn in_order(ctx: &Context, only: &BTreeSet<SchoolKey>, now: Timestamp) -> Vec<Served> {
     let councils = async { campaigns::next_councils(&mut ctx.store.read().await?, now).await };
     let councils = councils.await.unwrap_or_else(|fault| {
         error!(name: "round.unordered", "The next councils are not known, schools are taken by name: {fault}");
         BTreeMap::new()
     });
-    let mut schools: Vec<Served> = wanted(ctx, only).cloned().collect();
+    // Where that is not known the database is lost, and no school gets far.
+    let purged = async { purge::schools(&mut ctx.store.read().await?).await };
+    let purged = purged.await.unwrap_or_default();
+    let mut schools: Vec<Served> = wanted(ctx, only).filter(|it| !purged.contains(&it.school.key)).cloned().collect();
     schools.sort_by_key(|served| {
         let council = councils.get(&served.school.key);
         (council.is_none(), council.copied(), served.school.key)

@@ -17,7 +17,7 @@ pub fn log(school: SchoolKey, done: &Done) {
         let (level, phase) = (lot.key.level.code(), lot.key.phase.code());
         info!(
             name: "lot.left", { lot.number = lot.number, lot.demands = lot.demands, campaign.level = level, campaign.phase = phase },
-            "Lot {} of {uai} left with {} demands", lot.number, lot.demands
+            "Lot {} of {uai} left; demands: {}", lot.number, lot.demands
         );
     }
     for (first, last) in &done.gaps {

@@ -103,7 +103,7 @@ pub struct LotId {
 }
 
 /// What the reason of a lot begins with that was refused for who we say we are.
-const SET_UP: &str = "SET_UP ";
+const SET_UP: &str = "SET_UP:";
 
 /// One lot of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]

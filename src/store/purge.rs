@@ -8,6 +8,11 @@ use crate::domain::{
 use crate::store::{StoreError, Tx, value::values};
 use std::collections::BTreeSet;
 
+/// Kind of the journal's entry for a school of which a year was purged.
+pub const PURGE: &str = "purge";
+/// Kind of the entry for a feed that is read again from its beginning.
+pub const REREAD: &str = "reread";
+
 /// Tables that hold nothing but personal data, those that refer to others first.
 const PERSONAL: [&str; 14] = [
     "reply",
@@ -104,6 +109,18 @@ pub async fn year(tx: &mut Tx, year: SchoolYear, now: Timestamp) -> Result<Purge
     Ok(purged)
 }
 
+/// The schools of which a year was purged and the feed not read again since: they stay as they are, for the feed would
+/// bring back what was removed.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn schools(tx: &mut Tx) -> Result<BTreeSet<SchoolKey>, StoreError> {
+    let sql = "SELECT uai, year FROM journal WHERE uai IS NOT NULL AND kind IN ($1, $2) GROUP BY uai, year \
+         HAVING MAX(CASE WHEN kind = $1 THEN id ELSE 0 END) > MAX(CASE WHEN kind = $2 THEN id ELSE 0 END)";
+    let rows = tx.rows(sql, values![PURGE, REREAD]).await?;
+    rows.iter().map(|row| row.cells().school()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::crash::Crash;
@@ -111,7 +128,7 @@ mod tests {
     use crate::domain::track::Track;
     use crate::plan::delivery::Outcome;
     use crate::plan::receipts::ReceiptPlan;
-    use crate::store::purge::{Over, expire, over, year};
+    use crate::store::purge::{Over, PURGE, REREAD, expire, over, schools, year};
     use crate::store::test_support::{
         arrives, demands, dump, import, key, locked, noon, other_school, places, planned, read, response,
         response_head, school, stores, switched, take,
@@ -169,6 +186,22 @@ mod tests {
                 Err(fault) => panic!("{fault}"),
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_school_is_purged_until_its_feed_is_read_again() -> Result<(), StoreError> {
+        for store in stores().await {
+            let mut tx = store.write().await?;
+            let mut note = async |school, kind| journal::write(&mut tx, school, kind, "", None, noon()).await;
+            note(Some(school()), REREAD).await?;
+            note(None, PURGE).await?;
+            for both in [school(), other_school()] {
+                note(Some(both), PURGE).await?;
+            }
+            note(Some(school()), REREAD).await?;
+            assert_eq!(schools(&mut tx).await?, BTreeSet::from([other_school()]));
+        }
+        Ok(())
     }
 
     #[tokio::test]

@@ -55,6 +55,8 @@ pub struct HeldFile {
     pub bytes: Vec<u8>,
     /// What it waits for, as `hold_file` was told.
     pub reason: String,
+    /// Since when.
+    pub held_at: Timestamp,
 }
 
 /// Anomalies of a file's rows, moot once a later file's response of the pupil was applied.
@@ -262,14 +264,15 @@ pub async fn hold_file(
 /// # Errors
 /// When the database cannot be used.
 pub async fn held_files(tx: &mut Tx, school: SchoolKey) -> Result<Vec<HeldFile>, StoreError> {
-    let sql = "SELECT level, phase, number, digest, name, bytes, COALESCE(code, '') FROM response_file \
+    let sql = "SELECT level, phase, number, digest, name, bytes, COALESCE(code, ''), recorded_at_ms FROM response_file \
          WHERE uai = $1 AND year = $2 AND state = 'held' ORDER BY number";
     let rows = tx.rows(sql, values![school.uai, school.year]).await?;
     rows.iter()
         .map(|row| {
             let mut cells = row.cells();
             let (key, number, digest) = (cells.campaign(school)?, cells.u32()?, cells.digest()?);
-            Ok(HeldFile { key, number, digest, name: cells.text()?, bytes: cells.blob()?, reason: cells.text()? })
+            let (name, bytes, reason) = (cells.text()?, cells.blob()?, cells.text()?);
+            Ok(HeldFile { key, number, digest, name, bytes, reason, held_at: cells.at()? })
         })
         .collect()
 }
@@ -533,8 +536,8 @@ mod tests {
             let held = held_files(&mut tx, school()).await.unwrap();
             assert_eq!(held.iter().map(|file| file.number).collect::<Vec<_>>(), [5, 6, 7]);
             let bytes = b"<x/>".to_vec();
-            let (name, reason) = ("f.xml".to_owned(), "RESPONSES_WHILE_OPEN".to_owned());
-            assert_eq!(held[0], HeldFile { key: key(), number: 5, digest: [5; 32], name, bytes, reason });
+            let (name, reason, held_at) = ("f.xml".to_owned(), "RESPONSES_WHILE_OPEN".to_owned(), noon());
+            assert_eq!(held[0], HeldFile { key: key(), number: 5, digest: [5; 32], name, bytes, reason, held_at });
             refuse_file(&mut tx, school(), 6, [6; 32], "ANNEE", "another year", noon()).await.unwrap();
             refuse_file(&mut tx, school(), 7, [9; 32], "NUM_ENVOI", "other digest", noon()).await.unwrap();
             tx.commit(Point::HeldRecorded).await.unwrap();

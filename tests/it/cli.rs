@@ -133,6 +133,20 @@ fn a_configuration_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_demonstration_is_told_as_one_document_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept");
+    let said = stdout(&mut navette(&["demo", "--json", "--keep", kept.to_str().unwrap()]));
+    let told: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let timeline = told["timeline"].as_array().unwrap();
+    let early = timeline.iter().find(|it| it["text"].as_str().unwrap().contains("WAIT_24H")).unwrap();
+    assert_eq!((early["at"].as_str().unwrap().len(), &told["ok"]), ("2020-05-29T06:00:00Z".len(), &true.into()));
+    assert_eq!(told["files"]["folder"], kept.join("files").to_str().unwrap());
+    assert!(told["files"]["count"].as_u64().unwrap() > 5, "{said}");
+    assert!(kept.join("base-eleves").is_dir() && told["base_eleves"]["compared"][0].is_string(), "{said}");
+}
+
+#[test]
 fn schemas_are_listed_and_printed_by_name() {
     let listed = stdout(&mut navette(&["schema"]));
     let as_json: Vec<String> = serde_json::from_str(&stdout(&mut navette(&["schema", "--json"]))).unwrap();

@@ -1,8 +1,10 @@
 //! `navette replay` from outside: its lines, its exit codes, its report, goldens and kept files (scenarios.md).
 
 use assert_cmd::Command;
+use navette::crash::Point;
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -125,6 +127,24 @@ fn exchanged_files_are_kept_by_scenario() {
     for path in [LOT, "files/0380001V/2019/comptes-rendus/0380001V-2019-CR-3E-DEFINITIVE-00001.xml"] {
         assert!(kept(path).is_file() && kept(&format!("{path}.sha256")).is_file(), "{path}");
     }
+    // domain.md: exchange files are 0600 in 0700 folders, wherever they lie.
+    let modes = [LOT, "files/0380001V/2019/demandes", "files"]
+        .map(|path| fs::metadata(kept(path)).unwrap().permissions().mode() & 0o777);
+    assert_eq!(modes, [0o600, 0o700, 0o700]);
+}
+
+#[test]
+fn points_and_seeds_are_told_as_one_document_too() {
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_navette"));
+        command.env_remove("NAVETTE_CONFIG").env("NAVETTE_LOG", "error").arg("--json").args(arguments);
+        serde_json::from_slice(&command.assert().success().get_output().stdout).unwrap()
+    };
+    let points = json(&["replay", "--points"]);
+    assert_eq!(points.as_array().unwrap().len(), Point::ALL.len());
+    assert_eq!(points[0], Point::ALL[0].name());
+    let played = json(&["replay", "--random", "1", "--from", "4"]);
+    assert_eq!(played, serde_json::json!({ "from": 4, "seeds": 1, "failed": [] }));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Runs by hand and by the timer, seen from outside: lots and their numbers, dry runs, exit codes, what is shown.
 
 use crate::stand::{Stand, UAI, hours, key, row};
+use axum::{Json, Router, extract::Query, routing::get};
 use navette::{
     clock::Clock,
     crash::Crash,
@@ -11,8 +12,9 @@ use navette::{
         lease::{self, Holder},
     },
 };
-use std::{collections::BTreeMap, fs, path::Path};
-use tokio::runtime::Runtime;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fs, future::IntoFuture, path::Path};
+use tokio::{net::TcpListener, runtime::Runtime};
 
 /// A school that is open, with one demand, and its calendar loaded.
 fn open() -> Stand {
@@ -120,10 +122,7 @@ fn status_has_the_shape_of_the_page() {
     let stand = open();
     let status = stand.json(&["status", UAI]);
     let school = &status["schools"][0];
-    assert_eq!(
-        (&school["uai"], &school["year"], &school["last_night"]),
-        (&UAI.into(), &2026.into(), &serde_json::Value::Null)
-    );
+    assert_eq!((&school["uai"], &school["year"], &school["last_night"]), (&UAI.into(), &2026.into(), &Value::Null));
     assert_eq!(school["feed"], serde_json::json!({ "seq": 6, "stopped": false }));
     let campaign = &school["campaigns"][0];
     assert_eq!((&campaign["state"], &campaign["open"]), (&"Open".into(), &(!bool::default()).into()));
@@ -211,4 +210,49 @@ fn a_damaged_database_needs_a_human() {
     let stand = open();
     fs::write(stand.folder.path().join("navette.db"), "no database at all, ".repeat(500)).unwrap();
     assert_eq!(stand.run(&["run"]).0, 7);
+}
+
+/// A téléservice with three pupils in its feed, which gives one event a page however many are asked for.
+async fn one_a_page(Query(asked): Query<BTreeMap<String, u64>>) -> Json<Value> {
+    let after = asked["depuis"];
+    let event = |seq| {
+        json!({ "seq": seq, "le": "2026-09-01T08:00:00+02:00", "type": "ELEVE", "eleve_id": seq, "palier": "3E",
+                "division": "3 A", "nom": "DUPOND", "prenom": "Jules", "en_procedure": true, "representants": [] })
+    };
+    let events: Vec<Value> = (after + 1..=3).take(1).map(event).collect();
+    Json(json!({ "uai": UAI, "annee": 2026, "depuis": after, "dernier": 3, "evenements": events }))
+}
+
+#[test]
+fn a_feed_of_one_event_a_page_is_read_to_its_end() {
+    let stand = Stand::new();
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    let feed = Router::new().route("/orientation/v1/{uai}/{year}/evenements", get(one_a_page));
+    runtime.spawn(axum::serve(listener, feed).into_future());
+    let text = fs::read_to_string(stand.folder.path().join("navette.toml")).unwrap();
+    let (before, url) = text.split_once("url = ").unwrap();
+    let (_, after) = url.split_once('\n').unwrap();
+    stand.write("navette.toml", &format!("{before}url = \"http://{address}\"\n{after}"));
+    for _ in 0..2 {
+        assert_eq!(stand.run(&["resync", UAI, "--changed"]).0, 0);
+        let feed = &stand.json(&["status"])["schools"][0]["feed"];
+        assert_eq!((&feed["seq"], &feed["stopped"]), (&3.into(), &false.into()));
+    }
+}
+
+#[test]
+fn a_file_of_another_year_or_of_another_school_is_refused_by_name() {
+    let stand = open();
+    let brought = |name: &str| {
+        let path = stand.write(name, "<?xml version=\"1.0\"?>");
+        stand.run(&["import", "--unverified", path.to_str().unwrap()])
+    };
+    let (exit, text) = brought(&format!("{UAI}-2025-REP-3E-DEFINITIVE-00005.xml"));
+    assert!(exit == 3 && text.contains("refused: 0:ANNEE:"), "{text}");
+    assert_eq!(stand.json(&["anomalies", "list"])[0]["code"], "ANNEE");
+    let (exit, text) = brought("0750654D-2026-REP-3E-DEFINITIVE-00005.xml");
+    assert!(exit == 3 && text.contains("refused: 0:ETABLISSEMENT:"), "{text}");
+    assert_eq!(stand.json(&["status"])["schools"][0]["anomalies"], 1);
 }

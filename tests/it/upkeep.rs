@@ -13,7 +13,7 @@ use navette::{
         school::SchoolYear,
         time::{DAY_S, Timestamp},
     },
-    run::purge::{self, NotPurged},
+    run::purge::{self, NotPurged, Unended},
     sandbox::{faults::Topic, hold},
     store::{lease, ledger},
 };
@@ -29,7 +29,6 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 /// A school that is open, with one demand that Siècle has.
@@ -264,16 +263,17 @@ fn old_files_go_and_what_waits_for_its_receipt_stays() {
 }
 
 #[test]
-fn a_year_is_purged_once_it_is_over_and_no_longer_served() {
+fn a_year_is_purged_once_its_campaigns_have_ended() {
     let night = Night::due(Way::Folders);
-    let mut ctx = night.context(Clock::Machine);
-    let year = |ctx: &_, at: &str| {
+    let ctx = night.context(Clock::Machine);
+    let purged = |ctx: &_, unended, at: &str| {
         let now = Timestamp::parse(at).unwrap();
-        night.wait(purge::year(ctx, SchoolYear::new(2026).unwrap(), "somebody", now)).unwrap()
+        night.wait(purge::year(ctx, SchoolYear::new(2026).unwrap(), unended, "somebody", now)).unwrap()
     };
-    assert_eq!(year(&ctx, "2027-08-31T00:00:00Z"), Err(NotPurged::Current));
-    assert_eq!(year(&ctx, "2027-09-01T00:00:00Z"), Err(NotPurged::Served(school())));
-    ctx.schools = Arc::default();
+    let year = |ctx: &_, at: &str| purged(ctx, Unended::Purge, at);
+    // Its calendar names no end: only a person knows.
+    let refused = purged(&ctx, Unended::Refuse, "2027-09-01T00:00:00Z");
+    assert!(matches!(refused, Err(NotPurged::Running(key, None)) if key.school == school()), "{refused:?}");
     let other = lease::Holder { host: "elsewhere".to_owned(), process: 7 };
     let now = Timestamp::parse("2027-09-01T00:00:00Z").unwrap();
     let held = night.wait(lease::take(&ctx.store, school(), &other, now, 60)).unwrap().unwrap();
@@ -302,10 +302,25 @@ fn a_year_is_purged_once_it_is_over_and_no_longer_served() {
     assert_eq!(year(&ctx, "2027-09-01T00:10:00Z").unwrap().rows, 0, "twice is once");
 }
 
+/// The feed stays where it is, and would bring everybody back.
 #[test]
-fn a_current_year_is_refused_by_hand() {
+fn a_purged_school_that_is_still_configured_stays_purged() {
     let stand = open();
-    assert_eq!(stand.run(&["purge", "--year", "2026"]).0, 2);
-    let purged = stand.json(&["purge", "--year", "2019"]);
-    assert_eq!((&purged["schools"], &purged["rows"]), (&0.into(), &0.into()));
+    let pupils = || stand.json(&["status"])["schools"][0]["campaigns"][0]["without_entry"].as_u64();
+    assert_eq!(pupils(), Some(3));
+    assert_eq!(stand.run(&["purge", "--year", "2026"]).0, 2, "its campaign has not ended");
+    let none = stand.json(&["purge", "--year", "2019"]);
+    assert_eq!((&none["schools"], &none["rows"]), (&0.into(), &0.into()));
+
+    let purged = stand.json(&["purge", "--year", "2026", "--force"]);
+    assert_eq!(purged["schools"], 1);
+    stand.validate(2, -1);
+    assert_eq!(stand.run(&["run"]), (0, String::new()));
+    assert_eq!((stand.run(&["resync", UAI]).0, pupils()), (2, Some(0)));
+    assert!(stand.run(&["doctor"]).1.contains("was purged"));
+    assert_eq!(stand.run(&["purge", "--year", "2026"]).0, 0, "twice is once");
+
+    // A person may bring it back.
+    assert_eq!(stand.run(&["resync", UAI, "--reread"]).0, 0);
+    assert_eq!(pupils(), Some(2));
 }

@@ -101,9 +101,14 @@ fn responses_that_come_while_open_are_held_and_taken_after_the_closing() {
     let (exit, text) = stand.run(&["import", path.to_str().unwrap(), "--unverified"]);
     assert!(exit == 4 && text.contains("held: RESPONSES_WHILE_OPEN"), "{text}");
     assert_eq!(stand.json(&["status"])["schools"][0]["held"], 1);
+    assert_eq!(stand.json(&["run"])["schools"][0]["held"], 1);
+    let listed = stand.json(&["lots", "list"]);
+    assert_eq!((&listed["held"][0]["kind"], &listed["held"][0]["number"]), (&"response_file".into(), &1.into()));
+    assert!(stand.run(&["lots", "list"]).1.contains("held response file 1 of "));
     stand.expect(&["window", "close", UAI], 0, "ok");
     assert_eq!(stand.run(&["run"]).0, 0);
     assert_eq!(stand.json(&["status"])["schools"][0]["held"], 0);
+    assert_eq!(stand.json(&["lots", "list"])["held"], serde_json::json!([]));
 }
 
 /// A closed service whose councils were held, with one demand that Siècle has.

@@ -13,6 +13,7 @@ use crate::domain::{
     track::Track,
 };
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// Highest number that the store's 64-bit columns hold.
 const NUMBER_MAX: u64 = i64::MAX.unsigned_abs();
@@ -149,7 +150,10 @@ fn reply_of(fields: &Fields<'_>) -> Result<EventKind, Why> {
     let agrees = fields.flag("accord")?;
     let tracks = fields.get("voies")?.as_array().ok_or_else(|| wrong("voies"))?.iter();
     let tracks = tracks.map(|track| track.as_str().and_then(Track::of_code));
-    let accepted = tracks.collect::<Option<Vec<Track>>>().ok_or_else(|| wrong("voies"))?;
+    let mut accepted = tracks.collect::<Option<Vec<Track>>>().ok_or_else(|| wrong("voies"))?;
+    // A track that is named twice is accepted once: a lot has one VOIE for each accepted proposal.
+    let mut named = BTreeSet::new();
+    accepted.retain(|track| named.insert(*track));
     // A family accepts one or more proposals, or disagrees (glossary): anything else says both.
     if agrees == accepted.is_empty() {
         return Err("`voies` contradicts `accord`".to_owned());
@@ -396,6 +400,12 @@ mod tests {
         assert_ne!(changed, text);
         let event = decode_event(&changed, 99);
         assert!(!matches!(event.kind, EventKind::Unreadable { .. }), "{event:?}");
+    }
+
+    #[test]
+    fn a_track_that_is_named_twice_is_accepted_once() {
+        let twice = REPLIED.replace("\"1CAP\"]", "\"1CAP\",\"2GT\"]");
+        assert_eq!(decode_event(&twice, 99).kind, decode_event(REPLIED, 99).kind);
     }
 
     #[rstest]

@@ -1,6 +1,6 @@
 //! Problems (RFC 9457): how either far side says over HTTP why it refuses or fails.
 
-use crate::codec::json::write;
+use crate::codec::{envelope::far_code, json::write};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -8,8 +8,6 @@ use serde_json::Value;
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// What the `type` of our problems begins with: a name, not a place to visit.
 const TYPE_BASE: &str = "https://navette.invalid/problemes";
-/// A code is one word that can stand in a log and a table; ours have at most 20 signs, and no other system is bound by that.
-const CODE_CHARS_MAX: usize = 40;
 /// A sentence that is longer is a page, and nobody reads that in a table.
 const DETAIL_CHARS_MAX: usize = 300;
 
@@ -36,7 +34,7 @@ impl ProblemKind {
 pub struct Problem {
     /// Technical or business, from the end of `type`.
     pub kind: ProblemKind,
-    /// Its code: `code`, else `title`, else empty; one word.
+    /// Its code: `code`, else `title`, else empty; empty too where neither has the shape of a code.
     pub code: String,
     /// One sentence in one line; may be empty.
     pub detail: String,
@@ -63,14 +61,8 @@ pub fn decode(body: &[u8]) -> Option<Problem> {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     let kinds = [ProblemKind::Technical, ProblemKind::Business];
     let kind = text("type").and_then(|uri| kinds.into_iter().find(|kind| uri.ends_with(kind.ending())))?;
-    let code = one_word(text("code").or_else(|| text("title")).unwrap_or_default());
+    let code = ["code", "title"].into_iter().find_map(|name| far_code(text(name)?)).unwrap_or_default().to_owned();
     Some(Problem { kind, code, detail: one_line(text("detail").unwrap_or_default()) })
-}
-
-/// What a far side writes where a code belongs ends in logs: no sentence, and nothing that a terminal would obey.
-fn one_word(text: &str) -> String {
-    let sign = |it: char| if it.is_ascii_alphanumeric() || matches!(it, '_' | '-' | '.') { it } else { '_' };
-    text.trim().chars().take(CODE_CHARS_MAX).map(sign).collect()
 }
 
 fn one_line(text: &str) -> String {
@@ -98,7 +90,7 @@ mod tests {
             "type": "/metier", "code": "C".repeat(1_000), "detail": format!("ligne 3\u{1b}[2J\n{}", "é".repeat(1_000)),
         });
         let Problem { code, detail, .. } = decode(body.to_string().as_bytes()).unwrap();
-        assert_eq!((code.len(), detail.chars().count()), (CODE_CHARS_MAX, DETAIL_CHARS_MAX));
+        assert_eq!((code.as_str(), detail.chars().count()), ("", DETAIL_CHARS_MAX));
         assert!(detail.starts_with("ligne 3 [2J é"), "{detail}");
     }
 
@@ -106,8 +98,10 @@ mod tests {
     #[case::title_when_no_code(r#"{"type":"/metier","title":"OUVERT"}"#, Some((ProblemKind::Business, "OUVERT")))]
     #[case::bare_type(r#"{"type":"/technique"}"#, Some((ProblemKind::Technical, "")))]
     #[case::code_of_another_type(r#"{"type":"x/metier","code":12,"title":"T"}"#, Some((ProblemKind::Business, "T")))]
-    #[case::a_sentence(r#"{"type":"/metier","title":"File not found"}"#, Some((ProblemKind::Business, "File_not_found")))]
-    #[case::a_terminal_obeys(r#"{"type":"/metier","code":"A\u001b[2J"}"#, Some((ProblemKind::Business, "A__2J")))]
+    #[case::words_of_a_title(r#"{"type":"/metier","title":"ZORGLUB Noé"}"#, Some((ProblemKind::Business, "")))]
+    #[case::words_of_a_code(r#"{"type":"/metier","code":"élève","title":"X-1.a"}"#, Some((ProblemKind::Business, "X-1.a")))]
+    #[case::too_long(r#"{"type":"/technique","code":"A23456789012345678901"}"#, Some((ProblemKind::Technical, "")))]
+    #[case::a_terminal_obeys(r#"{"type":"/metier","code":"A\u001b[2J"}"#, Some((ProblemKind::Business, "")))]
     #[case::about_blank(r#"{"type":"about:blank","title":"Not Found"}"#, None)]
     #[case::no_type(r#"{"title":"OUVERT"}"#, None)]
     #[case::not_an_object("[]", None)]

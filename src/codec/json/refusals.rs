@@ -2,10 +2,14 @@
 
 use crate::codec::{
     Fault,
+    envelope::far_code,
     json::{bad_member, read, write},
 };
 use crate::domain::pupil::PupilId;
 use serde::{Deserialize, Serialize};
+
+/// Stands for a code that is none.
+const UNNAMED: &str = "SANS_CODE";
 
 /// A refused order, as the folder `refus/` tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +40,12 @@ pub(super) fn to_wire(refused: &[(PupilId, String)]) -> Vec<RefusedPupil> {
 }
 
 pub(super) fn of_wire(refused: Vec<RefusedPupil>) -> Vec<(PupilId, String)> {
-    refused.into_iter().map(|refused| (PupilId(refused.eleve_id), refused.code)).collect()
+    refused.into_iter().map(|refused| (PupilId(refused.eleve_id), code_of(&refused.code))).collect()
+}
+
+/// A code of the téléservice; words in its place are not kept.
+fn code_of(text: &str) -> String {
+    far_code(text).unwrap_or(UNNAMED).to_owned()
 }
 
 /// The content of a file in `refus/`.
@@ -53,7 +62,7 @@ pub fn encode(refusal: &Refusal) -> String {
 /// `JSON` when it is none, `VALEUR` when it has neither `code` nor `refusees`, or both.
 pub fn decode(bytes: &[u8]) -> Result<Refusal, Fault> {
     match read(bytes, "a refusal")? {
-        Wire { code: Some(code), refusees: None } => Ok(Refusal::Whole(code)),
+        Wire { code: Some(code), refusees: None } => Ok(Refusal::Whole(code_of(&code))),
         Wire { code: None, refusees: Some(pupils) } => Ok(Refusal::Pupils(of_wire(pupils))),
         Wire { code: Some(_), refusees: Some(_) } | Wire { code: None, refusees: None } => Err(bad_member("code")),
     }

@@ -219,6 +219,8 @@ fn unusual_but_right(#[case] from: &str, #[case] to: &str) {
 #[case::agreement("ACCORD=\"O\"", "ACCORD=\"oui\"", "VALEUR")]
 #[case::disagreement_that_accepts("ACCORD=\"O\"", "ACCORD=\"N\"", "VALEUR")]
 #[case::accepted_level("ACCORD=\"O\"><VOIE>2GT", "ACCORD=\"O\"><VOIE>1G", "VOIE")]
+#[case::agreement_to_nothing("ACCORD=\"O\"><VOIE>2GT</VOIE><VOIE>2PRO</VOIE>", "ACCORD=\"O\">", "VALEUR")]
+#[case::accepted_twice("ACCORD=\"O\"><VOIE>2GT", "ACCORD=\"O\"><VOIE>2PRO", "DOUBLON")]
 #[case::acknowledgement(
     "</DONNEES>",
     "<ACCUSE ELEVE_ID=\"100\" REPRESENTANT_ID=\"1\" LE=\"2020-05-26T03:15:00Z\"/></DONNEES>",
@@ -269,8 +271,7 @@ fn response_files(#[case] phase: Phase, #[case] from: &str, #[case] to: &str, #[
 }
 
 #[rstest]
-#[case::sum("TRAITES=\"3\"", "TRAITES=\"4\"", "BILAN")]
-#[case::rejected("REJETES=\"1\"", "REJETES=\"2\"", "BILAN")]
+#[case::rejected("REJETES=\"1\"", "REJETES=\"2\"", "NOMBRE")]
 #[case::absent("ABSENTS=\"1\"", "ABSENTS=\"0\"", "NOMBRE")]
 #[case::kind("TYPE=\"MOD\"", "TYPE=\"XXX\"", "VALEUR")]
 #[case::code("MEF_INCONNU", "MEF_INCONNU_ET_TROP_LONG", "VALEUR")]
@@ -282,6 +283,13 @@ fn response_files(#[case] phase: Phase, #[case] from: &str, #[case] to: &str, #[
 fn receipts(#[case] from: &str, #[case] to: &str, #[case] code: &str) {
     let found = edited(Document::Receipt, Phase::Definitive, from, to);
     assert_eq!(found.first(), Some(&code), "{found:?}");
+}
+
+/// No page says what `TRAITES` is the sum of: a receipt of Siècle must not block its lot by it.
+#[test]
+fn what_siecle_counts_as_treated_is_its_own() {
+    let found = edited(Document::Receipt, Phase::Definitive, "TRAITES=\"3\"", "TRAITES=\"4\"");
+    assert_eq!(found, [""; 0]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::domain::{
 };
 use std::{
     borrow::Borrow,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, BufRead, Write},
 };
 
@@ -454,8 +454,12 @@ fn read_reply<R: BufRead>(reader: &mut StrictReader<R>, level: Level) -> Result<
     if accepted.iter().any(|track| track.level() != level) {
         return Err(Wrong("VOIE", "an accepted track does not belong to the level".to_owned()).at(line));
     }
-    if !agrees && !accepted.is_empty() {
-        return Err(Wrong("VALEUR", "a disagreement (ACCORD N) accepts no track".to_owned()).at(line));
+    if agrees == accepted.is_empty() {
+        let message = "an agreement (ACCORD O) accepts a track or more, a disagreement (ACCORD N) none";
+        return Err(Wrong("VALEUR", message.to_owned()).at(line));
+    }
+    if accepted.iter().collect::<BTreeSet<_>>().len() < accepted.len() {
+        return Err(Wrong("DOUBLON", "an accepted track stands twice".to_owned()).at(line));
     }
     reader.leave()?;
     Ok(LotRow::Replied(id, Reply { representative, at, agrees, accepted }))

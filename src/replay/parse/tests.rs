@@ -126,6 +126,44 @@ fn a_wrong_step_is_refused_with_its_line(#[case] rest: &str, #[case] expected: &
     assert_eq!(faults(&with_step(rest)), [expected]);
 }
 
+/// A second school, a second campaign of the first, and a step of these lines, which begin on line 25.
+fn among_several(rest: &str) -> String {
+    let school = r#"[[school]]
+uai = "0590181B"
+level = "3E"
+pupil = [{ id = "zoe", division = "3 A", representatives = ["anne"] }]
+[[campaign]]
+uai = "0380001V"
+phase = "PROVISOIRE"
+opens = "2020-02-03T08:00:00"
+closes = "2020-02-24T18:00:00"
+councils = { "3 A" = "2020-03-05T16:15:00" }
+"#;
+    format!("{LEAST}{school}[[step]]\nat = \"2020-05-05T09:00:00\"\n{rest}\n")
+}
+
+#[rstest]
+#[case("do = \"sync\"", &[])]
+#[case("do = \"siecle\"\nup = false", &[])]
+#[case("do = \"daemon\"\nup = false", &[])]
+#[case("do = \"logout\"\npupil = \"zoe\"\nby = \"anne\"", &[])]
+#[case("do = \"approve\"\nuai = \"0590181B\"", &[])]
+#[case("do = \"expect\"\nuai = \"0380001V\"\nheld = 0\nanomalies = []", &[])]
+#[case("do = \"close\"\nphase = \"DEFINITIVE\"", &[SCHOOL])]
+#[case("do = \"resync\"", &[SCHOOL])]
+#[case("do = \"arrive\"\npupil = \"zoe\"\ndivision = \"3 A\"\nrepresentatives = []", &[SCHOOL])]
+#[case("do = \"expect\"\nheld = 0", &[SCHOOL])]
+#[case("do = \"expect\"\nuai = \"0380001V\"\nstate = \"Open\"", &[CAMPAIGN])]
+#[case("do = \"expect\"\nuai = \"0380001V\"\nlocked = { jules = true }", &[CAMPAIGN])]
+#[case("do = \"expect\"\nuai = \"0380001V\"\nphase = \"DEFINITIVE\"\nlots = 1", &[])]
+#[case("do = \"open\"", &[SCHOOL, CAMPAIGN])]
+fn a_step_names_its_school_and_its_campaign_where_there_are_several(#[case] rest: &str, #[case] expected: &[&str]) {
+    assert_eq!(faults(&among_several(rest)), expected);
+}
+
+const SCHOOL: &str = "line 23: step 1: `uai` is missing: the scenario has several schools";
+const CAMPAIGN: &str = "line 23: step 1: `phase` is missing: the school has several campaigns, or none";
+
 #[test]
 fn a_step_may_not_go_back_in_time() {
     let text = with_step("do = \"open\"\n[[step]]\nat = \"2020-05-05T08:59:59\"\ndo = \"close\"");

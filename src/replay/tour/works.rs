@@ -55,7 +55,7 @@ impl Witness {
     pub async fn turn(self, ctx: Context, served: Served, part: Part, now: Timestamp) -> Done {
         let done = rounds::turn(ctx, served, part, now).await;
         let mut seen = self.seen();
-        seen.lines.extend(self.0.0.ticked(now, &done));
+        seen.lines.extend(Timeline::ticked(now, &done).iter().map(|told| self.0.0.line(told)));
         seen.busy |= done.changed();
         drop(seen);
         done
