@@ -23,6 +23,8 @@ const WORDS: &str = "normalize-space(translate(., '\u{a0}', ' '))";
 pub const WIDTHS_PX: [u32; 3] = [360, 768, 1_280];
 /// How long something that is looked for may take to come, on a machine that does much else.
 const WAIT_MS: u32 = 30_000;
+/// How long axe may judge a page of 500 pupils, and a page may load, likewise.
+const SCRIPT_MS: u32 = 600_000;
 /// Height of the window.
 const HEIGHT_PX: u32 = 900;
 /// Everything that WCAG 2.1 AA, and so the RGAA, asks for and a program can see, with axe's own good practice.
@@ -82,7 +84,7 @@ impl Browser {
         ];
         let options = json!({"args": arguments});
         json!({"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options,
-            "timeouts": {"implicit": WAIT_MS},
+            "timeouts": {"implicit": WAIT_MS, "script": SCRIPT_MS, "pageLoad": SCRIPT_MS},
             "goog:loggingPrefs": {"browser": "ALL"}}}})
     }
 
