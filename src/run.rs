@@ -31,6 +31,7 @@ pub mod reread;
 pub mod responses;
 pub mod roster;
 pub mod rounds;
+pub mod sides;
 pub mod status;
 pub mod step;
 pub mod told;
@@ -54,7 +55,7 @@ use crate::run::{
     step::StepError,
 };
 use crate::store::{
-    Tx, anomalies as raised, campaigns,
+    Tx, anomalies as raised,
     lease::{self, Lease},
     ledger, responses as held,
 };
@@ -166,7 +167,7 @@ async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Resu
     // A connection may break, and a server begin anew: only where it stays away is there no use in going on.
     let lost = fault.is_lost() && ctx.store.read().await.is_err();
     let mut done = Done { damaged: fault.is_damage(), lost, ..Done::default() };
-    done.fail(Step::Feed, fault.to_string());
+    done.fail(Step::Run, fault.to_string());
     done
 }
 
@@ -218,8 +219,7 @@ pub fn watched_from(calendar: &Calendar) -> Timestamp {
 /// Between nights only schools with a campaign that is open, about to open, or closed and not ended are looked at; of one that
 /// has ended, what a person did before its end must have been read first (to be proved, 1).
 async fn is_watched(ctx: &Context, tx: &mut Tx, served: &Served, now: Timestamp) -> Result<bool, StepError> {
-    for key in campaigns::keys(tx, served.school.key).await? {
-        let (facts, _) = facts::of(ctx, tx, key, FarSide::WELL).await?;
+    for (facts, _) in facts::of_school(ctx, tx, served.school.key, FarSide::WELL).await? {
         let watched = match facts.state(now) {
             State::Planned => facts.calendar().is_some_and(|calendar| watched_from(calendar) <= now),
             State::Ended => !night::is_over(tx, served, facts.calendar()).await?,
@@ -260,6 +260,7 @@ pub async fn read_and_enforce(
     }
     enforce::enforce(ctx, served, far, now).await?;
     give(ctx, served, now, done).await?;
+    sides::teleservice(ctx, key, far, &done.failures, now).await?;
     done.took(Step::Orders, over, ctx.clock.now());
     Ok(far)
 }
@@ -273,13 +274,19 @@ pub async fn give(ctx: &Context, served: &Served, now: Timestamp, done: &mut Don
     let any = 0 < given.orders;
     done.add(given);
     if any {
-        let gone = orders::gone(ctx, served, now, done).await?;
-        let read = feed::read(ctx, served, now).await?;
-        let reached = read.failures.is_empty();
-        done.add(read);
-        if reached {
-            orders::settle(ctx, served.school.key, &gone, now).await?;
-        }
+        read_again(ctx, served, now, done).await?;
+    }
+    Ok(())
+}
+
+/// Reads the feed once more, with what became of the orders.
+async fn read_again(ctx: &Context, served: &Served, now: Timestamp, done: &mut Done) -> Result<(), StepError> {
+    let gone = orders::gone(ctx, served, now, done).await?;
+    let read = feed::read(ctx, served, now).await?;
+    let reached = read.failures.is_empty();
+    done.add(read);
+    if reached {
+        orders::settle(ctx, served.school.key, &gone, now).await?;
     }
     Ok(())
 }
@@ -291,12 +298,8 @@ async fn something_waits(ctx: &Context, school: SchoolKey) -> Result<bool, StepE
     if !ledger::waiting(&mut tx, school).await?.is_empty() || files.iter().any(responses::waits_for_closing) {
         return Ok(true);
     }
-    for key in campaigns::keys(&mut tx, school).await? {
-        if held::carried_soon(&mut tx, key).await? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    let uncarried = held::uncarried(&mut tx, school).await?;
+    Ok(uncarried.into_values().any(|soon| soon))
 }
 
 async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<Done, StepError> {
@@ -357,6 +360,7 @@ async fn leased(
         turn::end();
         Box::pin(receipts::wait(ctx, served, &lease, now, done)).await?;
     }
+    sides::siecle(ctx, school, &done.failures, now).await?;
     night::end(ctx, &lease, order.due, done, now).await?;
     if order.due.is_some() {
         purge::expire_logged(ctx, school, now).await;
@@ -395,7 +399,13 @@ async fn steps(
     let fetched = ctx.clock.now();
     done.took(Step::Responses, settled, fetched);
     responses::carry(ctx, lease, Carry::Everything, now).await?;
-    give(ctx, served, now, done).await?;
+    let ordered = orders::deliver(ctx, served, now).await?;
+    let any = 0 < ordered.orders;
+    done.add(ordered);
+    // What families validated meanwhile leaves with this night's demands.
+    if any || far.reachable {
+        read_again(ctx, served, now, done).await?;
+    }
     let given = ctx.clock.now();
     done.took(Step::Orders, fetched, given);
     for key in night::campaigns_by_urgency(ctx, served.school.key, far).await? {

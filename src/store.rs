@@ -9,12 +9,14 @@ pub mod campaigns;
 pub mod counts;
 pub mod db;
 pub mod demands;
+pub mod facts;
 pub mod feed;
 mod group;
 pub mod holds;
 pub mod journal;
 pub mod lease;
 pub mod ledger;
+mod lone;
 pub mod nights;
 mod open;
 pub mod orders;
@@ -25,6 +27,7 @@ pub mod responses;
 pub mod roster;
 pub mod scratch;
 pub mod secrets;
+pub mod sides;
 #[cfg(test)]
 pub(crate) mod test_support;
 pub(crate) mod texts;
@@ -55,7 +58,7 @@ pub enum StoreError {
     )]
     Newer(i64),
     /// The folder or file of an SQLite database.
-    #[error("the database file {path} cannot be prepared: {source}")]
+    #[error("the database file {path} cannot be prepared: {source}; `navette doctor` tells what to do")]
     File {
         /// Which.
         path: PathBuf,
@@ -111,6 +114,25 @@ impl StoreError {
         match self {
             Self::Database(fault) => is_lost(fault),
             Self::Together(fault) => fault.is_lost(),
+            Self::Damaged(_)
+            | Self::Migration(_)
+            | Self::Newer(_)
+            | Self::File { .. }
+            | Self::Url
+            | Self::Stopped
+            | Self::LeaseLost(_)
+            | Self::Conflict { .. }
+            | Self::FeedMoved(_)
+            | Self::NumbersUsedUp(_)
+            | Self::Elsewhere(_) => false,
+        }
+    }
+
+    /// Whether its disk is full or fails: what is on it can't be written, and may be well.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Database(fault) => matches!(primary_code(fault), Some(sqlite::FULL | sqlite::IO)),
+            Self::Together(fault) => fault.is_full(),
             Self::Damaged(_)
             | Self::Migration(_)
             | Self::Newer(_)
@@ -257,7 +279,7 @@ mod tests {
         arrives, demands as demanded, import, key, noon, permit, places, planned, read, response, response_head,
         school, take,
     };
-    use crate::store::{StoreError, campaigns, demands, feed, ledger, nights, orders, responses};
+    use crate::store::{StoreError, demands, facts, feed, ledger, nights, orders, responses};
     use std::collections::BTreeSet;
 
     #[tokio::test(flavor = "multi_thread")]
@@ -273,7 +295,7 @@ mod tests {
                 feed::apply(&mut tx, school(), &[], &[], &cursor, noon()).await?;
                 let snapshot = demands::snapshot(&mut tx, key(), Zone::Europe__Paris).await?;
                 demands::known(&mut tx, key()).await?;
-                campaigns::journal(&mut tx, key()).await?;
+                facts::of(&mut tx, key()).await?;
                 nights::closings(&mut tx, school()).await?;
                 let (lot, sent) = planned(1, &[(100, 1)], snapshot.cut_seq);
                 ledger::intend(&mut tx, &lease, &lot, &sent, noon()).await?;

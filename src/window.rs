@@ -13,6 +13,7 @@ use crate::run::{
     context::{Context, Served},
     enforce, facts, feed, orders,
     outcome::Done,
+    sides,
     step::StepError,
 };
 use crate::store::{Tx, campaigns, orders as ledger};
@@ -121,6 +122,8 @@ async fn look(ctx: &Context, served: &Served, now: Timestamp) -> Result<FarSide,
     if far.reachable {
         orders::settle(ctx, served.school.key, &gone, now).await?;
     }
+    done.add(read);
+    sides::teleservice(ctx, served.school.key, far, &done.failures, now).await?;
     enforce::judge_all(ctx, served, far, now).await?;
     Ok(far)
 }

@@ -12,7 +12,7 @@ use crate::domain::time::Timestamp;
 use crate::files::Files;
 use crate::run::{
     context::lease_stale_s,
-    doctor::{Line, Part, State, certificate, database, far_sides, private_place},
+    doctor::{Line, Part, State, certificate, database, database_place, far_sides, private_place},
 };
 use crate::store::Store;
 use crate::transport::certificate::chain_ends_at;
@@ -60,7 +60,7 @@ async fn everything(options: &Options, global: &Global) -> Vec<Line> {
     match database_url(&options.store) {
         Ok(url) => {
             if let Some(path) = sqlite_file(&url) {
-                lines.extend(private_place(Part::Database, path));
+                lines.extend(database_place(path));
             }
             let stale_s = lease_stale_s(options.night.heartbeat);
             lines.extend(database(Store::existing(&url, crash.clone()).await, stale_s, now).await);

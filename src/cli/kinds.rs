@@ -3,7 +3,7 @@
 //! (`systemd-id128 new`), and one that is gone leaves its id to nobody.
 
 /// Names and ids.
-pub const KINDS: [(&str, &str); 41] = [
+pub const KINDS: [(&str, &str); 42] = [
     // The order of the schools is not known.
     ("round.unordered", "8c9827e005e756647d38a2e60a65b47a"),
     // The database is lost: what did not begin waits.
@@ -51,6 +51,7 @@ pub const KINDS: [(&str, &str); 41] = [
     // The guard deferred something.
     ("guard.deferred", "d7df79d2e638433eb64a3e87e196885a"),
     // A response file was refused.
+    ("responses.gap", "8b2029041a82426e85911b7997bed2ae"),
     ("responses.refused", "822ac1679d7a4482a5ab331a0d347369"),
     // Old exchanged files were removed.
     ("files.expired", "bed244de87a0ef942a5a921048881bdf"),

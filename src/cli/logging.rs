@@ -27,8 +27,9 @@ use tracing_subscriber::{
 
 /// The variable that says what is logged, such as `warn` or `navette=debug`.
 const LEVELS: &str = "NAVETTE_LOG";
-/// What is logged where it says nothing: what we build on speaks only when something is wrong.
-const LEVELS_PRESET: &str = "warn,navette=info";
+/// What is logged where it says nothing: what we build on speaks only when something is wrong. A slow disk is not: sqlx would
+/// print each statement that waited for it, in whole.
+const LEVELS_PRESET: &str = "warn,sqlx::query=error,navette=info";
 /// The same of a play, which tells its story itself: what goes wrong in it was asked for.
 const LEVELS_OF_PLAYS: &str = "off";
 

@@ -1,4 +1,5 @@
-//! `navette lots`: the ledger of what was sent, what is in doubt, what is held. No pupil is named here.
+//! `navette lots`: the ledger of what was sent, what is in doubt, what is held. No pupil is named here, unless a far side's
+//! words are asked for.
 
 use crate::cli::{
     Global,
@@ -47,7 +48,14 @@ pub enum Action {
         uai: Option<Uai>,
     },
     /// Show one lot: its states, instants, digest and receipt
-    Show(Lot),
+    Show {
+        /// The lot.
+        #[command(flatten)]
+        lot: Lot,
+        /// Quote what the far side said when it refused the lot: it may name pupils
+        #[arg(long)]
+        words: bool,
+    },
     /// Ask the far side what became of a lot in doubt
     Settle(Lot),
     /// Send the content of a rejected lot once more
@@ -97,7 +105,7 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
     let desk = global.connect().await?;
     let exit = match args.action {
         Action::List { uai } => list(&desk, uai, global).await?,
-        Action::Show(lot) => show(&desk, &lot, global).await?,
+        Action::Show { lot, words } => show(&desk, &lot, words, global).await?,
         Action::Settle(lot) => desk.span.around(by_hand(&desk, &lot, Wanted::Settle, global)).await?,
         Action::Retry(lot) => desk.span.around(by_hand(&desk, &lot, Wanted::Retry, global)).await?,
         Action::Abandon { lot, reason } => give_up(&desk, &lot, &reason, global).await?,
@@ -130,7 +138,7 @@ async fn list(desk: &Desk, uai: Option<Uai>, global: &Global) -> anyhow::Result<
     }
     drop(tx);
     if global.json {
-        let lots: Vec<Value> = lots.iter().map(document).collect();
+        let lots: Vec<Value> = lots.iter().map(|lot| document(lot, reason_in_short(lot))).collect();
         let held: Vec<Value> = held.iter().map(held_document).collect();
         print_json(&json!({ "lots": lots, "held": held }))?;
         return Ok(Exit::Done);
@@ -152,8 +160,22 @@ fn line(lot: &LotRow) -> String {
         record.stamped_at.rfc3339_utc(),
         counts.demands,
         counts.without_entry,
-        lot.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})")),
+        reason_in_short(lot).map_or_else(String::new, |reason| format!(" ({reason})")),
     )
+}
+
+/// Why a lot stands as it does. Of what a far side said only the code is told: its words may be about people.
+fn reason_in_short(lot: &LotRow) -> Option<&str> {
+    let reason = lot.reason.as_deref()?;
+    match lot.state {
+        LotState::Rejected => reason.split_whitespace().next(),
+        LotState::Intended
+        | LotState::Sent
+        | LotState::InDoubt
+        | LotState::Acknowledged
+        | LotState::Replaced
+        | LotState::Abandoned => Some(reason),
+    }
 }
 
 fn held_line(plan: &HeldPlan) -> String {
@@ -173,7 +195,7 @@ fn held_document(plan: &HeldPlan) -> Value {
     })
 }
 
-fn document(lot: &LotRow) -> Value {
+fn document(lot: &LotRow, reason: Option<&str>) -> Value {
     let (record, counts) = (&lot.record, lot.record.counts);
     json!({
         "uai": record.key.school.uai.as_str(), "year": record.key.school.year.get(), "number": record.number,
@@ -182,7 +204,7 @@ fn document(lot: &LotRow) -> Value {
         "cut_at": record.stamped_at.rfc3339_utc(), "cut_seq": lot.cut_seq, "epoch": lot.epoch,
         "acknowledged_at": lot.acknowledged_at.map(|at| at.rfc3339_utc()), "demands": counts.demands,
         "without_entry": counts.without_entry, "acknowledgements": counts.acknowledgements, "replies": counts.replies,
-        "reason": lot.reason,
+        "reason": reason,
     })
 }
 
@@ -197,7 +219,7 @@ async fn find(desk: &Desk, lot: &Lot) -> anyhow::Result<(Served, LotRow)> {
 
 fn told(row: &LotRow, global: &Global) -> anyhow::Result<()> {
     if global.json {
-        return print_json(&document(row));
+        return print_json(&document(row, reason_in_short(row)));
     }
     let receipt = row.acknowledged_at.map_or_else(|| "none".to_owned(), |at| at.rfc3339_utc());
     let (name, sha256, counts) = (row.name, hex(&row.sha256), row.record.counts);
@@ -207,9 +229,17 @@ fn told(row: &LotRow, global: &Global) -> anyhow::Result<()> {
     Ok(print(&format!("  carries  {} acknowledgements, {} replies\n", counts.acknowledgements, counts.replies))?)
 }
 
-async fn show(desk: &Desk, lot: &Lot, global: &Global) -> anyhow::Result<Exit> {
+async fn show(desk: &Desk, lot: &Lot, words: bool, global: &Global) -> anyhow::Result<Exit> {
     let (_, row) = find(desk, lot).await?;
-    told(&row, global)?;
+    let reason = row.reason.as_deref().filter(|_| words);
+    match reason {
+        Some(reason) if global.json => print_json(&document(&row, Some(reason)))?,
+        Some(reason) => {
+            told(&row, global)?;
+            print(&format!("  reason   {reason}\n"))?;
+        }
+        None => told(&row, global)?,
+    }
     Ok(Exit::Done)
 }
 
@@ -217,8 +247,12 @@ async fn by_hand(desk: &Desk, lot: &Lot, wanted: Wanted, global: &Global) -> any
     let (served, row) = find(desk, lot).await?;
     let school = served.school.key;
     let Some(done) = hand(&desk.ctx, &served, lot.number, wanted, &who(), desk.now()).await? else {
-        let message =
-            format!("lot {} of {school} is {}: only a rejected lot is sent again", lot.number, row.state.as_str());
+        let message = format!(
+            "lot {} of {school} is {}: only a rejected lot is sent again, and only while no later one of its campaign \
+             has left; else give it up with `navette lots abandon`",
+            lot.number,
+            row.state.as_str()
+        );
         return Err(Stop::usage(message).into());
     };
     if let Some(held) = &done.busy {

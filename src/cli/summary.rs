@@ -76,6 +76,7 @@ pub fn line(key: SchoolKey, done: &Done) -> String {
         format!("lot {} {phase}: {}, {} without entry", lot.number, counted(lot.demands, "demand"), lot.without_entry)
     }));
     parts.extend(codes(done).into_iter().map(|(code, count)| format!("{count} {code}")));
+    parts.extend(done.gaps.iter().map(|(first, last)| format!("response files {first} to {last} never came")));
     parts.extend(done.refused_files.iter().map(|(number, why)| format!("response file {number} refused: {why}")));
     parts.extend(done.busy.as_ref().map(busy));
     parts.extend(done.failures.iter().map(|failure| format!("{}: {}", failure.step.name(), failure.why)));
@@ -92,7 +93,7 @@ fn counts(done: &Done) -> Vec<String> {
         (done.responses, "response"),
         (done.carried, "confirmation"),
         (done.held, "plan held"),
-        (done.in_doubt, "lot in doubt"),
+        (u32::try_from(done.in_doubt.len()).unwrap_or(u32::MAX), "lot in doubt"),
         (done.rejected, "lot rejected"),
     ];
     counts.iter().filter(|(count, _)| 0 < *count).map(|(count, noun)| counted(*count, noun)).collect()
@@ -168,10 +169,11 @@ fn school(key: SchoolKey, done: &Done) -> Value {
         "responses": done.responses,
         "carried": done.carried,
         "anomalies": codes(done),
+        "gaps": done.gaps.iter().map(|(first, last)| json!([first, last])).collect::<Vec<_>>(),
         "refused_files": refused,
         "held": done.held,
         "deferred": done.deferred.map(|code| code.as_str()),
-        "in_doubt": done.in_doubt,
+        "in_doubt": done.in_doubt.len(),
         "rejected": done.rejected,
         "stopped": done.stopped.is_some(),
         "failures": failures,
@@ -194,7 +196,7 @@ mod tests {
         let mut schools = BTreeMap::new();
         for number in 1..=100_u32 {
             let key = SchoolKey { uai: Uai::of_number(number).unwrap(), year: SchoolYear::new(2019).unwrap() };
-            let in_doubt = u32::from(number == 90);
+            let in_doubt = if number == 90 { [number].into() } else { [].into() };
             let held = u32::from(number % 3 == 0);
             schools.insert(key, Done { events: 2, held, in_doubt, ..Done::default() });
         }
@@ -215,13 +217,14 @@ mod tests {
         let lots = vec![SentLot { key, number: 12, demands: 1, without_entry: 24 }];
         let at = Timestamp::from_epoch_ms(0);
         let busy = Some(HeldBy { host: "nuit".to_owned(), process: 7, since: at, heartbeat_at: at });
-        let done = Done { events: 3, orders: 1, in_doubt: 2, lots, busy, ..Done::default() };
+        let (in_doubt, gaps) = ([12, 13].into(), vec![(4, 6)]);
+        let done = Done { events: 3, orders: 1, in_doubt, lots, gaps, busy, ..Done::default() };
         let schools = BTreeMap::from([(own, done), (school("0750654D"), Done::default())]);
         let summary = Summary { schools, not_begun: 0 };
         assert_eq!(
             text(&summary),
             "0380001V-2019: LOT_IN_DOUBT: 3 events; 1 order; 2 lots in doubt; lot 12 DEFINITIVE: 1 demand, 24 without \
-             entry; process 7 on nuit holds the school since 1970-01-01T00:00:00Z, last sign of life \
+             entry; response files 4 to 6 never came; process 7 on nuit holds the school since 1970-01-01T00:00:00Z, last sign of life \
              1970-01-01T00:00:00Z\n"
         );
         assert_eq!(json(&summary)["exit"], 7);

@@ -166,7 +166,8 @@ async fn show(desk: &Desk, campaign: &Campaign, global: &Global) -> anyhow::Resu
         let known = status.campaigns.iter().find(|it| it.key == key);
         let alerts: Vec<(&str, &str)> =
             known.iter().flat_map(|it| &it.alerts).map(|it| (it.code.as_str(), it.todo.as_str())).collect();
-        let shown = Shown { served, facts: &facts, policy: desk.ctx.settings.policy, now, alerts };
+        let next = known.map(|it| it.next.clone()).unwrap_or_default();
+        let shown = Shown { served, facts: &facts, policy: desk.ctx.settings.policy, now, alerts, next };
         documents.push(shown.json());
         if !global.json {
             print(&shown.text())?;
@@ -208,6 +209,8 @@ struct Shown<'a> {
     policy: Policy,
     now: Timestamp,
     alerts: Vec<(&'a str, &'a str)>,
+    /// The guard's instants, and the next night's.
+    next: Vec<(&'static str, Timestamp)>,
 }
 
 impl Shown<'_> {
@@ -247,12 +250,11 @@ impl Shown<'_> {
             text.push_str(&format!("  {what:<34} {said}\n"));
         }
         text.push_str("\nProchaines échéances (heure locale, puis UTC) :\n");
-        let next = self.facts.next_instants(self.now);
-        if next.is_empty() {
+        if self.next.is_empty() {
             text.push_str("  aucune\n");
         }
-        for (what, at) in next {
-            text.push_str(&format!("  {:<34} {}\n", what.label(), spoken(at, zone)));
+        for (what, at) in &self.next {
+            text.push_str(&format!("  {:<34} {}\n", status::instant_label(what), spoken(*at, zone)));
         }
         for (code, todo) in &self.alerts {
             text.push_str(&format!("\nAlerte {code} : {todo}\n"));
@@ -271,12 +273,11 @@ impl Shown<'_> {
         let mut told = vec![match calendar {
             None => ("calendrier", "aucun n'est chargé".to_owned(), ("calendar", Value::Null)),
             Some(calendar) => {
-                let count = calendar.councils.len();
-                (
-                    "calendrier",
-                    format!("{count} {}", if count == 1 { "conseil" } else { "conseils" }),
-                    ("calendar", json!({ "councils": count })),
-                )
+                let starts = || calendar.councils.iter();
+                let said = starts().map(|(division, at)| format!("{division} : {}", spoken(*at, zone)));
+                let councils: serde_json::Map<String, Value> =
+                    starts().map(|(division, at)| (division.to_string(), json!(at.rfc3339_utc()))).collect();
+                ("conseils", said.collect::<Vec<_>>().join(", "), ("calendar", json!({ "councils": councils })))
             }
         }];
         if let Some(calendar) = calendar {
@@ -285,12 +286,14 @@ impl Shown<'_> {
             told.push(instant("premier conseil", "first_council", facts.first_council()));
             told.push(instant("dernière fermeture permise (R08)", "deadline", facts.deadline()));
             told.push(instant("dernier conseil", "last_council", facts.last_council()));
-            let planned = [("réouverture prévue", "reopens", calendar.reopens), ("fin prévue", "ends", calendar.ends)];
-            let planned = planned.into_iter().filter(|(_, _, at)| at.is_some());
-            told.extend(planned.map(|(label, name, at)| instant(label, name, at)));
+            told.push(instant("réouverture prévue", "reopens", calendar.reopens));
+            told.push(instant("fin prévue", "ends", calendar.ends));
         }
         told.push(("service", self.service(), ("open", json!(facts.open()))));
         told.push(instant("dernière fermeture constatée", "closed_at", facts.closed_at()));
+        let closed_seq = facts.closed_seq();
+        let said = closed_seq.map_or_else(|| "pas encore connu".to_owned(), |seq| format!("événement {seq} du flux"));
+        told.push(("rang de cette fermeture", said, ("closed_seq", json!(closed_seq))));
         told.push(instant("demandes reçues par Siècle (R09)", "demands_in_at", facts.demands_in_at()));
         told.push(self.missing());
         told.push(instant("réponses toutes saisies (R10)", "responses_entered_at", facts.responses_entered_at()));
@@ -359,12 +362,9 @@ impl Shown<'_> {
             .zip(self.verdicts())
             .map(|(name, (_, would))| ((*name).to_owned(), would.json(zone)))
             .collect();
-        let next: Vec<Value> = self
-            .facts
-            .next_instants(self.now)
-            .into_iter()
-            .map(|(what, at)| json!({ "what": what.as_str(), "at": at.rfc3339_utc(), "local": at.rfc3339_in(zone) }))
-            .collect();
+        let next = self.next.iter();
+        let next = next.map(|(what, at)| json!({ "what": what, "at": at.rfc3339_utc(), "local": at.rfc3339_in(zone) }));
+        let next: Vec<Value> = next.collect();
         let alerts: Vec<Value> = self.alerts.iter().map(|(code, todo)| json!({ "code": code, "todo": todo })).collect();
         json!({
             "uai": school.uai.as_str(), "year": school.year.get(), "level": level.code(), "phase": phase.code(),

@@ -155,8 +155,8 @@ impl Facts {
             }),
             (!watch.refused_files.is_empty()).then(|| {
                 let todo = format!(
-                    "Fichier de réponses refusé (envoi {}) : consultez « navette anomalies list », puis faites publier \
-                     par Siècle un fichier corrigé sous un nouveau numéro.",
+                    "Fichier de réponses refusé (envoi {}) : « navette check » en nomme chaque défaut ; faites publier par \
+                     Siècle un fichier corrigé sous un nouveau numéro.",
                     numbers(&watch.refused_files)
                 );
                 (AlertCode::FileRefused, todo)

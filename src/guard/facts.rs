@@ -155,7 +155,8 @@ pub struct ResponseFacts {
     pub latest_entered_at: Option<Timestamp>,
     /// Pupils in procedure with a demand in the last acknowledged lot and without a received response, by division.
     pub missing: BTreeMap<Division, u32>,
-    /// The last acknowledged lot holds at least one such demand.
+    /// The last acknowledged lot holds at least one such demand, received or not; not asked once the entry was declared
+    /// finished.
     pub some_expected: bool,
     /// Applied here, neither confirmed nor refused there.
     pub pending_transfer: u32,

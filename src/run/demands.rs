@@ -73,7 +73,9 @@ pub async fn send(
             raise(ctx, key, left_out).await?;
             no_longer_held(ctx, lease, key).await?;
         }
-        DemandPlan::InDoubt(_) => done.in_doubt += 1,
+        DemandPlan::InDoubt(number) => {
+            done.in_doubt.insert(number);
+        }
         DemandPlan::Rejected(_) => done.rejected += 1,
         DemandPlan::TooMuchWouldVanish(loss) => {
             raise(ctx, key, left_out).await?;

@@ -17,7 +17,10 @@ use crate::store::{
     lease::{self, HeldBy},
     upkeep::Shape,
 };
-use rustix::fs::{Access, access, statvfs};
+use rustix::{
+    fs::{Access, access, statvfs},
+    io::Errno,
+};
 use std::{
     collections::BTreeMap,
     fs,
@@ -163,6 +166,8 @@ async fn structure(store: &Store) -> Result<Vec<Line>, StoreError> {
 fn unusable(fault: &StoreError) -> Line {
     let (state, remedy) = if fault.is_damage() {
         (State::Damaged, "restore it from a backup (deploy/README.md)")
+    } else if fault.is_full() {
+        (State::Failing, "make room on its disk, or have it looked at: the next run then goes on by itself")
     } else {
         (State::Failing, "see that its file is readable by this user, or that its server answers and knows our role")
     };
@@ -215,9 +220,8 @@ pub fn private_place(part: Part, path: &Path) -> Vec<Line> {
         }
     };
     let wanted = if meta.is_dir() { Access::WRITE_OK | Access::EXEC_OK } else { Access::WRITE_OK };
-    if access(path, wanted).is_err() {
-        let remedy = format!("give it to the user who runs navette: chown -R navette: {shown}");
-        return vec![Line::of(part, State::SetUp, format!("{shown} cannot be written"), remedy)];
+    if let Err(fault) = access(path, wanted) {
+        return vec![unwritable(part, path, fault)];
     }
     let mut lines = Vec::new();
     let (mode, owner, own) = (meta.permissions().mode(), meta.uid(), rustix::process::geteuid().as_raw());
@@ -235,6 +239,29 @@ pub fn private_place(part: Part, path: &Path) -> Vec<Line> {
         lines.push(Line::ok(part, shown.to_string()));
     }
     lines
+}
+
+/// The same of a database's file: SQLite writes beside it too.
+pub fn database_place(path: &Path) -> Vec<Line> {
+    let mut lines = private_place(Part::Database, path);
+    let folder = path.parent().filter(|_| path.exists());
+    if let Some((folder, Err(fault))) = folder.map(|it| (it, access(it, Access::WRITE_OK | Access::EXEC_OK))) {
+        lines.retain(|line| line.state != State::Ok);
+        lines.push(unwritable(Part::Database, folder, fault));
+    }
+    lines
+}
+
+fn unwritable(part: Part, path: &Path, fault: Errno) -> Line {
+    let shown = path.display();
+    let remedy = if fault == Errno::ROFS {
+        format!(
+            "its file system is mounted read-only: mend or remount it, or list {shown} in ReadWritePaths= of the unit"
+        )
+    } else {
+        format!("give it to the user who runs navette: chown -R navette: {shown}")
+    };
+    Line::of(part, State::SetUp, format!("{shown} cannot be written"), remedy)
 }
 
 /// What is not there yet can be made where the nearest folder above it can be written.

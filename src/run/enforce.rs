@@ -15,7 +15,11 @@ use crate::run::{
     facts,
     step::StepError,
 };
-use crate::store::{Tx, anomalies, campaigns, orders};
+use crate::store::{
+    Tx, anomalies, campaigns,
+    facts::{self as known, Known},
+    orders,
+};
 
 /// Orders of this file come from the guard itself.
 const BY_HAND: bool = true;
@@ -28,11 +32,10 @@ pub async fn enforce(ctx: &Context, served: &Served, far: FarSide, now: Timestam
     // Most ticks find nothing to do: a reading transaction tells, and only a writing one decides.
     let mut tx = ctx.store.read().await?;
     let mut asked = Vec::new();
-    for key in campaigns::keys(&mut tx, served.school.key).await? {
-        let (facts, journal) = facts::of(ctx, &mut tx, key, far).await?;
+    for (facts, journal) in facts::of_school(ctx, &mut tx, served.school.key, far).await? {
         let unjudged = facts.calendar().is_some() && journal.windows.iter().any(is_unjudged);
         if unjudged || guard::enforce(&facts, now).is_some() {
-            asked.push(key);
+            asked.push(facts.key());
         }
     }
     drop(tx);
@@ -47,9 +50,8 @@ pub async fn enforce(ctx: &Context, served: &Served, far: FarSide, now: Timestam
 /// # Errors
 /// The store's.
 pub async fn judge_all(ctx: &Context, served: &Served, far: FarSide, now: Timestamp) -> Result<(), StepError> {
-    let keys = campaigns::keys(&mut ctx.store.read().await?, served.school.key).await?;
-    for key in keys {
-        let journal = campaigns::journal(&mut ctx.store.read().await?, key).await?;
+    let known = known::of_school(&mut ctx.store.read().await?, served.school.key).await?;
+    for Known { key, journal, .. } in known {
         if journal.windows.iter().any(is_unjudged) {
             let mut tx = ctx.store.write_for(key.school).await?;
             judge(ctx, &mut tx, key, far, now).await?;
@@ -105,8 +107,7 @@ async fn intend<A: WindowAction>(
 
 /// A person's opening is judged at its own instant, once, on what was known before it; where it is refused, `DERIVE`.
 async fn judge(ctx: &Context, tx: &mut Tx, key: CampaignKey, far: FarSide, now: Timestamp) -> Result<(), StepError> {
-    let calendar = campaigns::calendar(tx, key).await?;
-    let journal = campaigns::journal(tx, key).await?;
+    let Known { calendar, journal, .. } = known::of(tx, key).await?;
     for (seq, judgement) in guard::judgements(key, ctx.zone(key.school), calendar.as_ref(), &journal, far) {
         campaigns::record_judgement(tx, key, seq, judgement).await?;
         if judgement == Judgement::Refused {

@@ -1,6 +1,6 @@
 //! Facts for the guard: the calendar and the journal of one campaign, read in the transaction that asks.
 
-use crate::domain::{campaign::CampaignKey, order::WindowOrder, time::Timestamp};
+use crate::domain::{campaign::CampaignKey, order::WindowOrder, school::SchoolKey, time::Timestamp};
 use crate::guard::{
     self,
     action::{Open, Reopen},
@@ -11,17 +11,36 @@ use crate::run::{
     context::{Context, Served},
     step::StepError,
 };
-use crate::store::{Tx, campaigns};
+use crate::store::{
+    Tx,
+    facts::{self as store, Known},
+};
 
 /// The facts of a campaign, and the journal that they were folded from.
 ///
 /// # Errors
 /// The store's.
 pub async fn of(ctx: &Context, tx: &mut Tx, key: CampaignKey, far: FarSide) -> Result<(Facts, Journal), StepError> {
-    let calendar = campaigns::calendar(tx, key).await?;
-    let journal = campaigns::journal(tx, key).await?;
-    let facts = Facts::fold(key, ctx.zone(key.school), calendar, &journal, far);
-    Ok((facts, journal))
+    Ok(fold(ctx, store::of(tx, key).await?, far))
+}
+
+/// The same of all campaigns of a school, in their order.
+///
+/// # Errors
+/// The store's.
+pub async fn of_school(
+    ctx: &Context,
+    tx: &mut Tx,
+    school: SchoolKey,
+    far: FarSide,
+) -> Result<Vec<(Facts, Journal)>, StepError> {
+    let known = store::of_school(tx, school).await?;
+    Ok(known.into_iter().map(|known| fold(ctx, known, far)).collect())
+}
+
+fn fold(ctx: &Context, known: Known, far: FarSide) -> (Facts, Journal) {
+    let Known { key, calendar, journal } = known;
+    (Facts::fold(key, ctx.zone(key.school), calendar, &journal, far), journal)
 }
 
 /// How the far sides look right now: whether the téléservice answered, and how far our clock is from either.
@@ -46,12 +65,11 @@ pub async fn still_permitted(
     now: Timestamp,
 ) -> Result<bool, StepError> {
     let mut tx = ctx.store.read().await?;
-    let calendar = campaigns::calendar(&mut tx, order.key).await?;
-    let mut journal = campaigns::journal(&mut tx, order.key).await?;
-    journal.pending = None;
+    let mut known = store::of(&mut tx, order.key).await?;
+    known.journal.pending = None;
     // The order itself will tell whether the téléservice answers.
     let far = FarSide { clock_skew_ms: skew_ms(served), ..FarSide::WELL };
-    let facts = Facts::fold(order.key, ctx.zone(order.key.school), calendar, &journal, far);
+    let (facts, _) = fold(ctx, known, far);
     let policy = ctx.settings.policy;
     Ok(match action {
         OrderAction::Open => matches!(guard::decide(&facts, Open, now, None, policy), Verdict::Allowed(_)),

@@ -52,7 +52,7 @@ pub async fn hand(
         Wanted::Retry => {
             let text = format!("lot {number} is sent again");
             journal::write(&mut tx, Some(school), JOURNAL_KIND, &text, Some(who), now).await?;
-            ledger::retry(&mut tx, school, number, now).await?
+            ledger::again::retry(&mut tx, school, number, now).await?
         }
     };
     if known {
@@ -86,7 +86,7 @@ pub async fn abandon(
 ) -> Result<bool, StepError> {
     let school = served.school.key;
     let mut tx = ctx.store.write_for(school).await?;
-    if !ledger::abandon(&mut tx, school, number, reason, now).await? {
+    if !ledger::again::abandon(&mut tx, school, number, reason, now).await? {
         return Ok(false);
     }
     let text = format!("lot {number} is given up: {reason}");

@@ -9,7 +9,7 @@ use crate::run::{
     step::StepError,
     watched_from,
 };
-use crate::store::{campaigns, nights as ledger};
+use crate::store::nights as ledger;
 
 /// The next instant after `now` at which a tick may find something to do at this school.
 ///
@@ -21,8 +21,7 @@ pub async fn instant(ctx: &Context, served: &Served, now: Timestamp) -> Result<O
     let nights = ledger::ledger(&mut tx, school).await?;
     let closings = ledger::closings(&mut tx, school).await?;
     let mut next = Some(nights::next(served.school.zone, ctx.settings.slot, &nights, &closings, now));
-    for key in campaigns::keys(&mut tx, school).await? {
-        let (facts, _) = facts::of(ctx, &mut tx, key, FarSide::WELL).await?;
+    for (facts, _) in facts::of_school(ctx, &mut tx, school, FarSide::WELL).await? {
         let watched = facts.calendar().map(watched_from).filter(|at| now < *at);
         next = [next, guard::next(&facts, now), watched].into_iter().flatten().min();
     }

@@ -109,9 +109,8 @@ fn summary(done: &Done) -> String {
         "responses": done.responses,
         "anomalies": done.anomalies.len(),
         "held": done.held,
-        "in_doubt": done.in_doubt,
+        "in_doubt": done.in_doubt.len(),
         "seconds": seconds(done),
-        "set_up": done.failures.iter().any(|failure| failure.set_up),
         "failures": done.failures.iter().map(|failure| failure.step.name()).collect::<Vec<_>>(),
     })
     .to_string()
@@ -138,11 +137,10 @@ pub async fn campaigns_by_urgency(
         return Ok(keys);
     }
     let mut keyed = Vec::new();
-    for key in keys {
-        let (facts, _) = facts::of(ctx, &mut tx, key, far).await?;
+    for (facts, _) in facts::of_school(ctx, &mut tx, school, far).await? {
         let council = facts.calendar().and_then(|calendar| calendar.first_council());
         let waits = facts.closed_at().is_some() && !facts.open() && facts.demands_in_at().is_none();
-        keyed.push((!waits, council.is_none(), council, key));
+        keyed.push((!waits, council.is_none(), council, facts.key()));
     }
     keyed.sort();
     Ok(keyed.into_iter().map(|(.., key)| key).collect())

@@ -57,8 +57,11 @@ pub async fn gone(ctx: &Context, served: &Served, now: Timestamp, done: &mut Don
 /// The store's.
 pub async fn settle(ctx: &Context, school: SchoolKey, gone: &BTreeSet<u32>, now: Timestamp) -> Result<(), StepError> {
     let mut tx = ctx.store.read().await?;
-    let cursor = feed::cursor(&mut tx, school).await?;
     let pending = orders::pending(&mut tx, school).await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let cursor = feed::cursor(&mut tx, school).await?;
     drop(tx);
     // Behind a hole nothing can be told (teleservice.md: such an order is not given again).
     if cursor.stopped.is_some() {

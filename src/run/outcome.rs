@@ -3,7 +3,7 @@
 use crate::domain::{anomaly::Anomaly, campaign::CampaignKey, order::Motive, school::SchoolKey, time::Timestamp};
 use crate::guard::verdict::RefusalCode;
 use crate::store::{feed::Stop, lease::HeldBy};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A lot that left, or tried to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Step {
     Responses,
     /// Sending demands.
     Demands,
+    /// None of them: the machine failed, or the program is at fault, which is logged where it is noticed.
+    Run,
 }
 
 impl Step {
@@ -53,6 +55,7 @@ impl Step {
             Self::Receipts => "receipts",
             Self::Responses => "responses",
             Self::Demands => "demands",
+            Self::Run => "run",
         }
     }
 }
@@ -80,14 +83,16 @@ pub struct Done {
     pub carried: u32,
     /// Anomalies raised for the first time.
     pub anomalies: Vec<Anomaly>,
+    /// Numbers that Siècle skipped before a response file that came: the first and the last of each gap.
+    pub gaps: Vec<(u32, u32)>,
     /// Files refused whole: number and why.
     pub refused_files: Vec<(u32, String)>,
     /// Plans held by a threshold.
     pub held: u32,
     /// What the guard deferred.
     pub deferred: Option<RefusalCode>,
-    /// Lots that the far side could not settle.
-    pub in_doubt: u32,
+    /// Numbers of the lots that the far side could not settle.
+    pub in_doubt: BTreeSet<u32>,
     /// Lots refused for good.
     pub rejected: u32,
     /// The database is damaged.
@@ -171,7 +176,7 @@ impl Done {
     pub fn outcome(&self) -> Outcome {
         if self.damaged {
             Outcome::Damaged
-        } else if 0 < self.in_doubt {
+        } else if !self.in_doubt.is_empty() {
             Outcome::LotInDoubt
         } else if let Some(stop) = &self.stopped {
             Outcome::Stopped(*stop)
@@ -221,10 +226,11 @@ impl Done {
         self.responses += other.responses;
         self.carried += other.carried;
         self.anomalies.extend(other.anomalies);
+        self.gaps.extend(other.gaps);
         self.refused_files.extend(other.refused_files);
         self.held += other.held;
         self.deferred = self.deferred.or(other.deferred);
-        self.in_doubt += other.in_doubt;
+        self.in_doubt.extend(other.in_doubt);
         self.rejected += other.rejected;
         self.damaged |= other.damaged;
         self.lost |= other.lost;
@@ -302,7 +308,7 @@ mod tests {
         check(|done| done.rejected = 1, "REJECTED", 7);
         check(|done| done.stopped = Some(Stop::Hole { from: 3, to: 4 }), "SEQUENCE", 7);
         check(|done| done.stopped = Some(Stop::WentBack), "FLUX_RECULE", 7);
-        check(|done| done.in_doubt = 1, "LOT_IN_DOUBT", 7);
+        check(|done| done.in_doubt = [1].into(), "LOT_IN_DOUBT", 7);
         check(|done| done.damaged = !done.damaged, "DAMAGED", 7);
     }
 
@@ -319,7 +325,7 @@ mod tests {
         let schools = codes.iter().zip(0..).map(|(code, n)| {
             let mut done = Done::default();
             match code {
-                7 => done.in_doubt = 1,
+                7 => done.in_doubt = [1].into(),
                 1 => done.fail(Step::Feed, "down"),
                 5 => done.held = 1,
                 6 => done.busy = Some(somebody()),

@@ -16,7 +16,7 @@ use crate::run::{
     step::StepError,
 };
 
-use crate::store::{campaigns, feed, ledger, responses};
+use crate::store::{feed, ledger, responses};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a run of one school would do now.
@@ -52,10 +52,9 @@ pub async fn preview(
     let due = night::due(ctx, &mut tx, served, now).await?;
     let cursor = feed::cursor(&mut tx, school).await?;
     let mut orders = Vec::new();
-    for key in campaigns::keys(&mut tx, school).await? {
-        let (facts, _) = facts::of(ctx, &mut tx, key, FarSide::WELL).await?;
+    for (facts, _) in facts::of_school(ctx, &mut tx, school, FarSide::WELL).await? {
         let duty = guard::enforce(&facts, now).filter(|_| ctx.settings.policy.enforce);
-        orders.extend(duty.map(|duty| (key, duty)));
+        orders.extend(duty.map(|duty| (facts.key(), duty)));
     }
     let awaited = ledger::list(&mut tx, Some(school)).await?;
     let awaited = awaited.iter().filter(|lot| lot.state.waits()).map(|lot| lot.record.number).collect();

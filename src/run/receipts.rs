@@ -84,7 +84,12 @@ pub async fn one(
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
-    match served.far.siecle.receipt(&row.name).await {
+    let answer = served.far.siecle.receipt(&row.name).await;
+    if answer.is_ok() {
+        // Its far side could not settle it earlier in this run, and does now.
+        done.in_doubt.remove(&row.record.number);
+    }
+    match answer {
         Ok(ReceiptAnswer::Receipt(bytes, name)) => take(ctx, lease, row, name, &bytes, now, done).await,
         Ok(ReceiptAnswer::NotTreated) => arrived(ctx, lease, row, &Outcome::Delivered, now, done).await,
         Ok(ReceiptAnswer::Replaced) => {
@@ -100,11 +105,22 @@ pub async fn one(
             let refused = Outcome::Refused { code, detail: String::new(), set_up: false };
             arrived(ctx, lease, row, &refused, now, done).await
         }
-        Ok(ReceiptAnswer::NeverReceived) => again(ctx, served, lease, row, now, done).await,
+        Ok(ReceiptAnswer::NeverReceived) => {
+            let mut tx = ctx.store.write_for(row.record.key.school).await?;
+            if ledger::again::overtaken(&mut tx, lease, row.record.key.school, row.record.number, now).await? {
+                tx.commit(Point::ReceiptRecorded).await?;
+                done.settled += 1;
+                return Ok(());
+            }
+            drop(tx);
+            again(ctx, served, lease, row, now, done).await
+        }
         Err(answer) => {
             match row.state {
                 // A lot in doubt fails no night; it needs a human only while its far side cannot settle it.
-                LotState::InDoubt => done.in_doubt += 1,
+                LotState::InDoubt => {
+                    done.in_doubt.insert(row.record.number);
+                }
                 LotState::Intended | LotState::Sent => done.failures.push(failure(Step::Receipts, &answer)),
                 LotState::Acknowledged | LotState::Rejected | LotState::Replaced | LotState::Abandoned => (),
             }
@@ -177,7 +193,9 @@ pub async fn again(
                 take(ctx, lease, row, name, &bytes, now, done).await?;
             }
         }
-        Outcome::InDoubt { .. } => done.in_doubt += 1,
+        Outcome::InDoubt { .. } => {
+            done.in_doubt.insert(row.record.number);
+        }
         Outcome::Refused { set_up, .. } if !set_up => done.rejected += 1,
         Outcome::Refused { .. } | Outcome::TryAgain { .. } => done.failures.push(failure(Step::Demands, &answer)),
     }

@@ -26,7 +26,7 @@ use crate::run::{
     step::{StepError, failure},
 };
 use crate::store::{
-    Tx, anomalies, campaigns, demands,
+    Tx, anomalies, demands,
     holds::{self, HoldKind},
     lease::Lease,
     orders, pupils,
@@ -83,15 +83,24 @@ pub async fn fetch(
         }
     };
     let seen = responses::response_files_seen(&mut ctx.store.read().await?, school).await?;
+    done.gaps = gaps(seen.keys().copied().max().unwrap_or_default(), listed.iter().map(|file| file.number));
     for file in listed {
         if file.name.key.school != school {
             stray(ctx, school, &file.name, now, done).await?;
             continue;
         }
+        if file.name.number != file.number {
+            let why =
+                format!("fichier de réponses {} : annoncé sous le nom du numéro {}", file.number, file.name.number);
+            if refuse_number(ctx, school, file.number, why.clone(), now).await? {
+                done.refused_files.push((file.number, why));
+            }
+            continue;
+        }
         match seen.get(&file.number) {
             Some((digest, _)) if *digest == file.sha256 => continue,
             Some(_) => {
-                refuse_number(ctx, school, file.number, now).await?;
+                refuse_number(ctx, school, file.number, other_content(file.number), now).await?;
                 continue;
             }
             None => (),
@@ -111,6 +120,19 @@ pub async fn fetch(
         take(ctx, lease, far, Arrived { name: file.name, bytes }, now, done).await?;
     }
     Ok(())
+}
+
+/// The numbers that are missing before those that are new: a gap is accepted and reported (siecle.md).
+fn gaps(highest_seen: u32, listed: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
+    let mut before = highest_seen;
+    let mut gaps = Vec::new();
+    for number in listed.filter(|number| highest_seen < *number) {
+        if before + 1 < number {
+            gaps.push((before + 1, number - 1));
+        }
+        before = number;
+    }
+    gaps
 }
 
 /// A file whose name is of another school year: refused by name, unless this installation serves that year as well.
@@ -135,14 +157,24 @@ async fn stray(
     Ok(())
 }
 
-/// The same `NUM_ENVOI` with another digest: refused, once.
-async fn refuse_number(ctx: &Context, school: SchoolKey, number: u32, now: Timestamp) -> Result<(), StepError> {
+/// What is said of the same `NUM_ENVOI` with another digest.
+fn other_content(number: u32) -> String {
+    format!("fichier de réponses {number} : autre contenu sous le même numéro")
+}
+
+/// A `NUM_ENVOI` that is not what it should be: refused, once; answers whether that is news.
+async fn refuse_number(
+    ctx: &Context,
+    school: SchoolKey,
+    number: u32,
+    detail: String,
+    now: Timestamp,
+) -> Result<bool, StepError> {
     let mut tx = ctx.store.write_for(school).await?;
-    let detail = format!("fichier de réponses {number} : autre contenu sous le même numéro");
     let anomaly = Anomaly { code: Code::NumEnvoi, subject: Subject::File(number), at: now, detail };
-    anomalies::raise(&mut tx, school, &anomaly).await?;
+    let raised = anomalies::raise(&mut tx, school, &anomaly).await?;
     tx.commit(Point::ResponsesImported).await?;
-    Ok(())
+    Ok(raised)
 }
 
 /// Takes one response file: envelope, guard, rows, threshold, then everything in one transaction.
@@ -164,7 +196,7 @@ pub async fn take(
     match seen.get(&number) {
         Some((known, FileState::Taken | FileState::Refused)) if *known == digest => return Ok(Taken::Known),
         Some((known, _)) if *known != digest => {
-            refuse_number(ctx, school, number, now).await?;
+            refuse_number(ctx, school, number, other_content(number), now).await?;
             return Ok(Taken::Refused(Code::NumEnvoi.as_str().to_owned()));
         }
         Some(_) | None => (),
@@ -404,9 +436,9 @@ pub enum Carry {
 /// The store's; a lost lease.
 pub async fn carry(ctx: &Context, lease: &Lease, which: Carry, now: Timestamp) -> Result<(), StepError> {
     let school = lease.school();
-    let keys = campaigns::keys(&mut ctx.store.read().await?, school).await?;
-    for key in keys {
-        if which == Carry::Soon && !responses::carried_soon(&mut ctx.store.read().await?, key).await? {
+    let uncarried = responses::uncarried(&mut ctx.store.read().await?, school).await?;
+    for (key, soon) in uncarried {
+        if which == Carry::Soon && !soon {
             continue;
         }
         while let Some(order) = next_order(ctx, key).await? {
@@ -420,7 +452,27 @@ pub async fn carry(ctx: &Context, lease: &Lease, which: Carry, now: Timestamp) -
 
 async fn next_order(ctx: &Context, key: CampaignKey) -> Result<Option<crate::domain::order::ResponseOrder>, StepError> {
     let mut tx = ctx.store.read().await?;
-    let waiting = responses::to_carry(&mut tx, key).await?.into_iter().map(|(response, _)| response).collect();
+    let waiting: Vec<Response> =
+        responses::to_carry(&mut tx, key).await?.into_iter().map(|(response, _)| response).collect();
+    if waiting.is_empty() {
+        return Ok(None);
+    }
     let number = orders::next_number(&mut tx, key.school).await?;
     Ok(carrying::plan(key, number, waiting))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gaps;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case(0, &[], &[])]
+    #[case(0, &[1, 2], &[])]
+    #[case(0, &[4], &[(1, 3)])]
+    #[case(2, &[1, 2, 3, 5, 9], &[(4, 4), (6, 8)])]
+    #[case(9, &[1, 5, 9], &[])]
+    fn numbers_that_siecle_skipped(#[case] seen: u32, #[case] listed: &[u32], #[case] expected: &[(u32, u32)]) {
+        assert_eq!(gaps(seen, listed.iter().copied()), expected);
+    }
 }

@@ -167,7 +167,7 @@ where
             let panicked = joined.as_ref().is_err_and(task::JoinError::is_panic);
             let done = joined.unwrap_or_else(|_| {
                 let mut done = Done::default();
-                done.fail(Step::Feed, "ended by a fault of the program: the log names its place");
+                done.fail(Step::Run, "ended by a fault of the program: the log names its place");
                 Some(done)
             });
             if part == Part::Whole {

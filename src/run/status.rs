@@ -19,7 +19,7 @@ use crate::run::{
 };
 
 use crate::store::{
-    Tx, anomalies, campaigns,
+    Tx, anomalies,
     feed::{self, Cursor},
     holds,
     ledger::{self, LotRow, LotState},
@@ -27,6 +27,7 @@ use crate::store::{
     outbox::{self, LetterRow, LetterState},
     pupils,
     responses::{self, FileState},
+    sides,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -131,21 +132,29 @@ pub async fn with_facts(
     let lots = ledger::list(tx, Some(school)).await?;
     let slots = ledger_of_nights::ledger(tx, school).await?;
     let next_slot_at = nights::next_slot(served.school.zone, ctx.settings.slot, now);
+    // A night that failed is tried again before the next slot.
+    let closings = ledger_of_nights::closings(tx, school).await?;
+    let next_night_at = nights::next(served.school.zone, ctx.settings.slot, &slots, &closings, now);
+    let sides = sides::seen(tx, school).await?;
+    let far = FarSide { reachable: sides.reachable, clock_skew_ms: sides.clock_skew_ms };
     let watch = Watch {
         last_night_failed: last_night.as_ref().is_some_and(|it| it.fact.outcome == Some(NightOutcome::Failed)),
         next_slot_at,
         feed_stopped: cursor.stopped.is_some(),
         refused_files: refused_files(tx, school).await?,
         rejected_lots: Vec::new(),
-        set_up_refused: last_night.as_ref().is_some_and(set_up_refused),
+        set_up_refused: sides.teleservice_refuses || sides.siecle_refuses,
         enforced: ctx.settings.policy.enforce,
     };
     let (mut found, mut known) = (Vec::new(), Vec::new());
-    for key in campaigns::keys(tx, school).await? {
-        let (facts, _) = facts::of(ctx, tx, key, FarSide::WELL).await?;
-        let watch = Watch { rejected_lots: rejected(&lots, key), ..watch.clone() };
+    for (facts, _) in facts::of_school(ctx, tx, school, far).await? {
+        let key = facts.key();
+        let rejected = rejected(&lots, key);
+        let set_up_refused = watch.set_up_refused || rejected.iter().any(|lot| lot.refused_set_up());
+        let rejected_lots = rejected.iter().map(|lot| lot.record.number).collect();
+        let watch = Watch { rejected_lots, set_up_refused, ..watch.clone() };
         let without_entry = pupils::without_entry(tx, key).await?;
-        let night = slots.first_calendar_at.map(|_| next_slot_at);
+        let night = slots.first_calendar_at.map(|_| next_night_at);
         found.push(campaign(&facts, &watch, without_entry, night, now));
         known.push(facts);
     }
@@ -196,18 +205,11 @@ async fn refused_files(tx: &mut Tx, school: SchoolKey) -> Result<Vec<u32>, StepE
 }
 
 /// Lots of the campaign that were rejected and that no later one made moot.
-fn rejected(lots: &[LotRow], key: CampaignKey) -> Vec<u32> {
+fn rejected(lots: &[LotRow], key: CampaignKey) -> Vec<&LotRow> {
     let own = || lots.iter().filter(|lot| lot.record.key == key);
     let newest = own().filter(|lot| lot.state != LotState::Rejected).map(|lot| lot.record.number).max();
-    let rejected = own().filter(|lot| lot.state == LotState::Rejected).map(|lot| lot.record.number);
-    rejected.filter(|number| newest.is_none_or(|newest| newest < *number)).collect()
-}
-
-/// Whether a far side refused our identity during that night, as its summary tells.
-fn set_up_refused(night: &NightRow) -> bool {
-    let summary = night.summary.as_deref().and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let failed = night.fact.outcome == Some(NightOutcome::Failed);
-    failed && summary.is_some_and(|summary| summary.get("set_up").and_then(Value::as_bool).unwrap_or_default())
+    let rejected = own().filter(|lot| lot.state == LotState::Rejected);
+    rejected.filter(|lot| newest.is_none_or(|newest| newest < lot.record.number)).collect()
 }
 
 impl SchoolStatus {

@@ -44,7 +44,10 @@ impl StepError {
 pub fn failure(step: Step, answer: &Answer) -> Failure {
     let (why, set_up) = match judge(answer) {
         // What a far side says beside its code may be about people: it stays out of logs and screens.
-        Outcome::Refused { code, detail: _, set_up } => (format!("refused with {code}"), set_up),
+        Outcome::Refused { code, detail: _, set_up } => {
+            let todo = if set_up { ": our token or certificate is not accepted there, have it renewed" } else { "" };
+            (format!("refused with {code}{todo}"), set_up)
+        }
         Outcome::TryAgain { .. } | Outcome::InDoubt { .. } | Outcome::Delivered => (said(answer), false),
     };
     Failure { step, why, set_up }
@@ -72,5 +75,14 @@ mod tests {
             let told = format!("{:?}", failure(Step::Demands, &answer));
             assert!(!told.contains("LÉGER"), "{told}");
         }
+    }
+
+    #[rstest]
+    #[case(401, true)]
+    #[case(403, true)]
+    #[case(404, false)]
+    fn who_is_not_known_is_told_what_to_renew(#[case] code: u16, #[case] set_up: bool) {
+        let failure = failure(Step::Feed, &Answer::Status { code, problem: None, retry_after_s: None });
+        assert_eq!((failure.set_up, failure.why.contains("token or certificate")), (set_up, set_up));
     }
 }

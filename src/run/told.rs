@@ -2,7 +2,7 @@
 //! output, as in the daemon, this is all that is said. Counts, numbers and codes only: no pupil.
 
 use crate::domain::school::SchoolKey;
-use crate::run::outcome::Done;
+use crate::run::outcome::{Done, Step};
 use std::collections::BTreeMap;
 use tracing::{error, info, warn};
 
@@ -20,6 +20,12 @@ pub fn log(school: SchoolKey, done: &Done) {
             "Lot {} of {uai} left with {} demands", lot.number, lot.demands
         );
     }
+    for (first, last) in &done.gaps {
+        warn!(
+            name: "responses.gap", { file.first = first, file.last = last },
+            "Siècle published no response file {first} to {last} of {uai}: what came after them is taken all the same"
+        );
+    }
     for (number, why) in &done.refused_files {
         warn!(name: "responses.refused", { file.number = number }, "Response file {number} of {uai} was refused: {why}");
     }
@@ -32,8 +38,9 @@ pub fn log(school: SchoolKey, done: &Done) {
     if let Some(code) = done.deferred {
         info!(name: "guard.deferred", { refusal.code = code.as_str() }, "The guard deferred at {uai}: {}", code.as_str());
     }
-    if 0 < done.in_doubt {
-        error!(name: "lot.in_doubt", "{} lots of {uai} are in doubt, and the far side can't tell", done.in_doubt);
+    if !done.in_doubt.is_empty() {
+        let count = done.in_doubt.len();
+        error!(name: "lot.in_doubt", "{count} lots of {uai} are in doubt, and the far side can't tell");
     }
     if done.stopped.is_some() {
         error!(name: "feed.stopped", "The feed of {uai} is stopped: navette resync --reread tells what differs");
@@ -41,7 +48,7 @@ pub fn log(school: SchoolKey, done: &Done) {
     if let Some(held) = &done.busy {
         info!(name: "lease.busy", "Process {} on {} holds {uai}", held.process, held.host);
     }
-    for failure in &done.failures {
+    for failure in done.failures.iter().filter(|failure| failure.step != Step::Run) {
         let step = failure.step.name();
         warn!(name: "step.failed", { step, set_up = failure.set_up }, "{step} of {uai} failed: {}", failure.why);
     }

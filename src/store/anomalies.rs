@@ -34,17 +34,29 @@ pub(crate) async fn raise_at(
     anomaly: &Anomaly,
     seq: Option<u64>,
 ) -> Result<bool, StoreError> {
+    if raise_again(tx, school, anomaly, seq).await? {
+        return Ok(true);
+    }
+    let (code, subject) = (anomaly.code.as_str(), texts::write_subject(&anomaly.subject));
+    let sql = "UPDATE anomaly SET detail = $5, seq = $6, settled_at_ms = NULL, settled_reason = NULL \
+         WHERE uai = $1 AND year = $2 AND code = $3 AND subject = $4 AND settled_by IS NULL";
+    tx.execute(sql, values![school.uai, school.year, code, subject, anomaly.detail.as_str(), seq]).await?;
+    Ok(false)
+}
+
+/// Raises an anomaly of an event that was judged before; answers whether it is new. One that stands already stays as it
+/// is: what settled it, a response file perhaps, does not come again with the event.
+pub(crate) async fn raise_again(
+    tx: &mut Tx,
+    school: SchoolKey,
+    anomaly: &Anomaly,
+    seq: Option<u64>,
+) -> Result<bool, StoreError> {
     let (code, subject) = (anomaly.code.as_str(), texts::write_subject(&anomaly.subject));
     let sql = "INSERT INTO anomaly (uai, year, code, subject, at_ms, detail, seq) VALUES ($1, $2, $3, $4, $5, $6, $7) \
          ON CONFLICT (uai, year, code, subject) DO NOTHING";
-    let values = values![school.uai, school.year, code, &subject, anomaly.at, anomaly.detail.as_str(), seq];
-    if tx.execute(sql, values).await? == 1 {
-        return Ok(true);
-    }
-    let sql = "UPDATE anomaly SET detail = $5, seq = $6, settled_at_ms = NULL, settled_reason = NULL \
-         WHERE uai = $1 AND year = $2 AND code = $3 AND subject = $4 AND settled_by IS NULL";
-    tx.execute(sql, values![school.uai, school.year, code, &subject, anomaly.detail.as_str(), seq]).await?;
-    Ok(false)
+    let values = values![school.uai, school.year, code, subject, anomaly.at, anomaly.detail.as_str(), seq];
+    Ok(tx.execute(sql, values).await? == 1)
 }
 
 /// Settles what earlier events said of this subject: a later one was accepted.
@@ -64,7 +76,8 @@ pub(crate) async fn settle_before(
     Ok(())
 }
 
-/// Settles `codes` of this pupil and phase that no event of the feed caused: a later file or receipt took the pupil.
+/// Settles `codes` of this pupil and phase that no event of the feed caused: a later file or receipt took the pupil. A
+/// `PERIMEE` is about the response, even where its `VERROU` raised it (R17).
 pub(crate) async fn settle_codes(
     tx: &mut Tx,
     school: SchoolKey,
@@ -76,9 +89,11 @@ pub(crate) async fn settle_codes(
     let subject = texts::write_subject(&Subject::Pupil(pupil, Some(phase)));
     let codes = codes.iter().map(|code| values![code.as_str()]).collect();
     let head = "UPDATE anomaly SET settled_at_ms = $5, settled_reason = $4";
-    let given = "WHERE uai = $1 AND year = $2 AND subject = $3 AND code = given.column1 AND seq IS NULL \
-         AND settled_at_ms IS NULL";
-    tx.update_each(head, values![school.uai, school.year, subject, BY_EVENT, now], codes, given).await?;
+    let given = "WHERE uai = $1 AND year = $2 AND subject = $3 AND code = given.column1 \
+         AND (seq IS NULL OR code = $6) AND settled_at_ms IS NULL";
+    let of_response = Code::Perimee.as_str();
+    let fixed = values![school.uai, school.year, subject, BY_EVENT, now, of_response];
+    tx.update_each(head, fixed, codes, given).await?;
     Ok(())
 }
 
@@ -222,8 +237,9 @@ mod tests {
         for store in stores().await {
             let mut tx = store.write().await.unwrap();
             raise_at(&mut tx, school(), &anomaly(Code::Voie, JULES), Some(5)).await.unwrap();
+            raise_at(&mut tx, school(), &anomaly(Code::Perimee, JULES), Some(6)).await.unwrap();
             raise(&mut tx, school(), &anomaly(Code::Motif, JULES)).await.unwrap();
-            let codes = [Code::Voie, Code::Motif];
+            let codes = [Code::Voie, Code::Motif, Code::Perimee];
             settle_codes(&mut tx, school(), PupilId(100), Phase::Definitive, &codes, noon()).await.unwrap();
             let open: Vec<Code> = list(&mut tx, None, true).await.unwrap().iter().map(|it| it.2.code).collect();
             assert_eq!(open, [Code::Voie]);

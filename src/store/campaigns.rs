@@ -1,14 +1,16 @@
-//! Campaigns: calendars in force, and the facts that the guard folds.
+//! Campaigns: which there are, and their calendars. What the guard folds is read in `facts`.
 
 use crate::domain::{
     campaign::{Calendar, CampaignKey, Phase},
     school::{Level, SchoolKey},
     time::Timestamp,
 };
-use crate::guard::{By, Journal, Judgement, LoadCalendar, LotFact, OrderAction, PendingOrder, Permit, WindowEvent};
+use crate::guard::{Judgement, LoadCalendar, Permit, WindowEvent};
 use crate::store::{
-    StoreError, Tx, feed, journal as journal_table, pupils, responses, texts,
-    value::{Row, values},
+    StoreError, Tx,
+    facts::{self, Scope},
+    feed, journal as journal_table, texts,
+    value::values,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,31 +80,20 @@ pub(crate) async fn journal_derogation<A>(
 /// # Errors
 /// When the database cannot be used.
 pub async fn calendar(tx: &mut Tx, key: CampaignKey) -> Result<Option<Calendar>, StoreError> {
-    let sql = "SELECT c.opens_ms, c.closes_ms, c.reopens_ms, c.ends_ms, k.starts_at_ms, k.division FROM campaign c \
-         LEFT JOIN council k ON k.uai = c.uai AND k.year = c.year AND k.level = c.level AND k.phase = c.phase \
-         WHERE c.uai = $1 AND c.year = $2 AND c.level = $3 AND c.phase = $4";
-    let mut calendar: Option<Calendar> = None;
-    for row in tx.rows(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await? {
-        let mut cells = row.cells();
-        let (opens, closes, reopens, ends) = (cells.at()?, cells.at()?, cells.opt_at()?, cells.opt_at()?);
-        let calendar =
-            calendar.get_or_insert_with(|| Calendar { opens, closes, reopens, ends, councils: BTreeMap::new() });
-        if let Some(starts_at) = cells.opt_at()? {
-            calendar.councils.insert(cells.division()?, starts_at);
-        }
-    }
-    Ok(calendar)
+    Ok(facts::calendars(tx, Scope::Campaign(key)).await?.remove(&key))
 }
+
+/// Level and phase of each campaign of a school.
+pub(crate) const KEYS: &str = "SELECT level, phase FROM campaign WHERE uai = $1 AND year = $2 \
+     UNION SELECT level, phase FROM window_event WHERE uai = $1 AND year = $2 \
+     UNION SELECT level, phase FROM demand WHERE uai = $1 AND year = $2";
 
 /// Campaigns of the school: those with a calendar, and those that the feed has shown.
 ///
 /// # Errors
 /// When the database cannot be used.
 pub async fn keys(tx: &mut Tx, school: SchoolKey) -> Result<Vec<CampaignKey>, StoreError> {
-    let sql = "SELECT level, phase FROM campaign WHERE uai = $1 AND year = $2 \
-         UNION SELECT level, phase FROM window_event WHERE uai = $1 AND year = $2 \
-         UNION SELECT level, phase FROM demand WHERE uai = $1 AND year = $2";
-    let rows = tx.rows(sql, values![school.uai, school.year]).await?;
+    let rows = tx.rows(KEYS, values![school.uai, school.year]).await?;
     let keys: Result<BTreeSet<CampaignKey>, StoreError> = rows.iter().map(|row| row.cells().campaign(school)).collect();
     Ok(keys?.into_iter().collect())
 }
@@ -136,13 +127,9 @@ pub async fn next_councils(tx: &mut Tx, now: Timestamp) -> Result<BTreeMap<Schoo
 /// # Errors
 /// When the database cannot be used.
 pub async fn deadlines(tx: &mut Tx, school: SchoolKey) -> Result<BTreeMap<(Level, Phase), Timestamp>, StoreError> {
-    let mut deadlines = BTreeMap::new();
-    for key in keys(tx, school).await? {
-        if let Some(deadline) = calendar(tx, key).await?.as_ref().and_then(Calendar::deadline) {
-            deadlines.insert((key.level, key.phase), deadline);
-        }
-    }
-    Ok(deadlines)
+    let calendars = facts::calendars(tx, Scope::School(school)).await?;
+    let deadline = |(key, calendar): (CampaignKey, Calendar)| Some(((key.level, key.phase), calendar.deadline()?));
+    Ok(calendars.into_iter().filter_map(deadline).collect())
 }
 
 /// Records what the guard said of a person's opening. It is judged once.
@@ -157,74 +144,9 @@ pub async fn record_judgement(tx: &mut Tx, key: CampaignKey, seq: u64, judgement
     Ok(())
 }
 
-/// Everything that the guard folds into the facts of a campaign.
-///
-/// # Errors
-/// When the database cannot be used.
-pub async fn journal(tx: &mut Tx, key: CampaignKey) -> Result<Journal, StoreError> {
-    Ok(Journal {
-        windows: windows(tx, key).await?,
-        feed_epoch: feed::cursor(tx, key.school).await?.epoch,
-        lots: lots(tx, key).await?,
-        responses: responses::facts(tx, key).await?,
-        divisions: pupils::divisions(tx, key.school, key.level).await?,
-        pending: pending(tx, key).await?,
-    })
-}
-
-/// The campaign's `OUVERTURE` events by `seq`: those of the feed epoch in force, and, while a feed is being read again,
-/// the older ones behind the place where that has got to.
+/// The campaign's `OUVERTURE` events that count, by `seq`.
 pub(crate) async fn windows(tx: &mut Tx, key: CampaignKey) -> Result<Vec<WindowEvent>, StoreError> {
-    let sql = "SELECT w.seq, w.at_ms, w.is_open, w.judged, o.action, o.by_hand FROM window_event w \
-         JOIN school s ON s.uai = w.uai AND s.year = w.year \
-         LEFT JOIN far_order o ON o.uai = w.uai AND o.year = w.year AND o.number = w.order_number \
-         AND o.kind = 'window' AND o.level = w.level AND o.phase = w.phase \
-         WHERE w.uai = $1 AND w.year = $2 AND w.level = $3 AND w.phase = $4 \
-         AND (w.epoch = s.feed_epoch OR (s.feed_reread = 1 AND w.seq > s.feed_seq)) ORDER BY w.seq";
-    let rows = tx.rows(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await?;
-    rows.iter().map(window).collect()
-}
-
-fn window(row: &Row) -> Result<WindowEvent, StoreError> {
-    let mut cells = row.cells();
-    let (seq, at, open, judged) = (cells.u64()?, cells.at()?, cells.flag()?, cells.opt_text()?);
-    let judged = judged.map(|text| Judgement::of_str(&text).ok_or(StoreError::Damaged("unknown judgement")));
-    let by = match cells.opt_text()? {
-        None => By::Person,
-        Some(action) => {
-            let action = OrderAction::of_str(&action).ok_or(StoreError::Damaged("unknown action"))?;
-            By::Order { action, by_hand: cells.flag()? }
-        }
-    };
-    Ok(WindowEvent { seq, at, open, by, judged: judged.transpose()? })
-}
-
-async fn lots(tx: &mut Tx, key: CampaignKey) -> Result<Vec<LotFact>, StoreError> {
-    let sql = "SELECT number, cut_seq, epoch, acknowledged_at_ms, state FROM lot \
-         WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 ORDER BY number";
-    let rows = tx.rows(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await?;
-    rows.iter()
-        .map(|row| {
-            let mut cells = row.cells();
-            let (number, cut_seq, epoch) = (cells.u32()?, cells.u64()?, cells.u32()?);
-            let acknowledged_at = cells.opt_at()?;
-            Ok(LotFact { number, cut_seq, epoch, acknowledged_at, in_doubt: cells.text()? == "in_doubt" })
-        })
-        .collect()
-}
-
-async fn pending(tx: &mut Tx, key: CampaignKey) -> Result<Option<PendingOrder>, StoreError> {
-    let sql = "SELECT number, action, given_at_ms FROM far_order \
-         WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 AND kind = 'window' \
-         AND state IN ('intended', 'sent') ORDER BY number DESC LIMIT 1";
-    let row = tx.row(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await?;
-    row.map(|row| {
-        let mut cells = row.cells();
-        let (number, action) = (cells.u32()?, cells.text()?);
-        let action = OrderAction::of_str(&action).ok_or(StoreError::Damaged("unknown action"))?;
-        Ok(PendingOrder { number, action, given_at: cells.at()? })
-    })
-    .transpose()
+    Ok(facts::windows(tx, Scope::Campaign(key)).await?.remove(&key).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -235,7 +157,7 @@ mod tests {
         time::{DAY_S, Zone},
         track::Track,
     };
-    use crate::guard::{Derogation, Facts, FarSide, Policy, Reopen, State, Verdict, decide};
+    use crate::guard::{Derogation, Facts, FarSide, Journal, Policy, Reopen, State, Verdict, decide};
     use crate::store::campaigns::*;
     use crate::store::test_support::{
         arrives, at, calendar as planned_calendar, demands, key, load, load_calendar, noon, read, school, stores,
@@ -244,7 +166,7 @@ mod tests {
     use crate::store::{Store, journal as journal_table};
 
     async fn journal_of(store: &Store) -> Journal {
-        journal(&mut store.read().await.unwrap(), key()).await.unwrap()
+        facts::of(&mut store.read().await.unwrap(), key()).await.unwrap().journal
     }
 
     #[tokio::test]

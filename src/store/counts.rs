@@ -65,3 +65,73 @@ fn anomaly(row: &Row) -> Result<(String, u64), StoreError> {
     let mut cells = row.cells();
     Ok((cells.text()?, cells.u64()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crash::Point;
+    use crate::domain::{
+        anomaly::{Anomaly, Code, Subject},
+        pupil::PupilId,
+        time::parse_date,
+        track::Track,
+    };
+    use crate::nights::NightOutcome;
+    use crate::plan::delivery::Outcome;
+    use crate::store::{
+        Store, anomalies, ledger, nights,
+        test_support::{
+            arrives, demands, import, load_calendar, memory, noon, other_school, planned, read, response, school, take,
+        },
+    };
+
+    async fn of(store: &Store, school: SchoolKey) -> Counts {
+        of_school(&mut store.read().await.unwrap(), school).await.unwrap()
+    }
+
+    /// A night that was ok, then one that failed; a lot that left, one that was refused; an anomaly of each kind, one settled.
+    #[tokio::test]
+    async fn what_is_counted_is_what_happened_at_this_school() {
+        let store = memory().await;
+        assert_eq!(of(&store, school()).await, Counts::default());
+        load_calendar(&store, noon()).await;
+        read(&store, noon(), vec![arrives(100, "3 A"), demands(100, 1, 1, Track::SecondeGt)]).await;
+        let lease = take(&store).await;
+        let mut tx = store.write().await.unwrap();
+        for (date, outcome, after_s) in
+            [("2020-05-12", NightOutcome::Ok, 60), ("2020-05-13", NightOutcome::Failed, 86_460)]
+        {
+            let (date, late) = (parse_date(date).unwrap(), false);
+            nights::begin(&mut tx, &lease, date, noon().plus_s(after_s - 60)).await.unwrap();
+            nights::end(&mut tx, &lease, date, outcome, "{}", late, noon().plus_s(after_s)).await.unwrap();
+        }
+        let refused = Outcome::Refused { code: "SCHEMA".to_owned(), detail: String::new(), set_up: false };
+        for (number, outcome) in [(1, Outcome::Delivered), (2, refused)] {
+            let (lot, file) = planned(number, &[(100, 1), (101, 0)], 2);
+            let key = lot.lot.head.key;
+            ledger::intend(&mut tx, &lease, &lot, &file, noon()).await.unwrap();
+            ledger::record(&mut tx, &lease, key, number, &outcome, noon()).await.unwrap();
+        }
+        for (code, id) in [(Code::Choix, 100), (Code::Choix, 101), (Code::Voie, 100)] {
+            let subject = Subject::Pupil(PupilId(id), None);
+            let anomaly = Anomaly { code, subject, at: noon(), detail: String::new() };
+            anomalies::raise(&mut tx, school(), &anomaly).await.unwrap();
+        }
+        let voie = anomalies::list(&mut tx, None, bool::default()).await.unwrap();
+        let (_, id, ..) = voie.iter().find(|(_, _, one, _)| one.code == Code::Voie).unwrap();
+        anomalies::settle(&mut tx, *id, "seen", "somebody", noon()).await.unwrap();
+        tx.commit(Point::NightRecorded).await.unwrap();
+        import(&store, 1, vec![response(100, noon(), true), response(101, noon(), false)], noon()).await;
+        let of_campaign = (Level::Troisieme, Phase::Definitive);
+        let expected = Counts {
+            last_success_at: Some(noon().plus_s(60)),
+            first_calendar_at: Some(noon()),
+            lots: [(of_campaign, (1, 1))].into(),
+            responses: [(of_campaign, 2)].into(),
+            held_plans: 0,
+            anomalies: [("CHOIX".to_owned(), 2)].into(),
+        };
+        assert_eq!(of(&store, school()).await, expected);
+        assert_eq!(of(&store, other_school()).await, Counts::default(), "of the other school nothing is counted");
+    }
+}

@@ -5,15 +5,18 @@ use crate::crash::{Crash, Point};
 use crate::domain::school::SchoolKey;
 use crate::store::{
     StoreError,
-    group::{Group, Turn},
+    group::{self, Group},
+    lone::{self, Lone},
     value::{Row, Value},
 };
 use sqlx::{AssertSqlSafe, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool, Transaction};
 use std::sync::Arc;
 
-/// Rows a statement: past this, multi-row inserts gain nothing more (traps.md), and placeholders stay far below the
-/// engines' limits (32 766 on SQLite).
-pub const ROWS_A_STATEMENT: usize = 500;
+/// Rows a statement on PostgreSQL: past this, multi-row inserts gain nothing more (traps.md).
+const ROWS_A_STATEMENT: usize = 500;
+/// Values a statement on SQLite, which looks each `$N` up among those before it: the cost of a statement grows with its
+/// square (measured, rows of 12 values: 153 µs a row by 500 rows a statement, 5 µs by 20).
+const VALUES_A_STATEMENT: usize = 240;
 /// The advisory lock that makes PostgreSQL's writers take turns, as SQLite's do. It ends with its transaction, so that a
 /// connection pooler does no harm. The number is ours alone: `navette` in ASCII.
 const WRITERS: i64 = 0x6e_6176_6574_7465;
@@ -26,15 +29,17 @@ const SILENCE_MAX: &str = "30s";
 /// Where the tables lie.
 #[derive(Clone, Debug)]
 pub(crate) enum Engine {
-    /// One connection that writes, a few that read; in memory both are the same one.
+    /// A file: one connection that writes, a few that read.
     Sqlite {
         /// The only connection that writes.
         writer: SqlitePool,
         /// Those that read.
         readers: SqlitePool,
-        /// How writers share its commits; none in memory, where a commit costs nothing.
+        /// How writers share its commits; none where nobody writes.
         group: Option<Arc<Group>>,
     },
+    /// SQLite in memory.
+    Memory(Lone),
     /// A server.
     Postgres(PgPool),
 }
@@ -47,7 +52,8 @@ pub struct Tx {
 
 enum Open {
     Sqlite(Transaction<'static, Sqlite>),
-    SqliteTurn(Turn),
+    SqliteTurn(group::Turn),
+    Memory(lone::Turn),
     Postgres(Transaction<'static, Postgres>),
 }
 
@@ -78,7 +84,7 @@ impl Tx {
     /// Whether rows are locked one by one: SQLite has one writer, who needs no such locks and no words for them.
     pub(crate) const fn locks_rows(&self) -> bool {
         match &self.open {
-            Open::Sqlite(_) | Open::SqliteTurn(_) => false,
+            Open::Sqlite(_) | Open::SqliteTurn(_) | Open::Memory(_) => false,
             Open::Postgres(_) => true,
         }
     }
@@ -91,6 +97,7 @@ impl Tx {
         match self.open {
             Open::Sqlite(open) => open.commit().await?,
             Open::SqliteTurn(turn) => turn.commit().await?,
+            Open::Memory(turn) => turn.commit().await?,
             Open::Postgres(open) => open.commit().await?,
         }
         self.crash.reach(point).await;
@@ -108,6 +115,7 @@ impl Tx {
         Ok(match &mut self.open {
             Open::Sqlite(open) => rows_sqlite(open, sql, values).await?,
             Open::SqliteTurn(turn) => rows_sqlite(turn.connection()?, sql, values).await?,
+            Open::Memory(turn) => rows_sqlite(turn.connection(), sql, values).await?,
             Open::Postgres(open) => {
                 let found = bind_postgres(sql, values).fetch_all(&mut **open).await?;
                 found.into_iter().map(Row::Postgres).collect()
@@ -129,11 +137,19 @@ impl Tx {
     /// Runs `head VALUES (…), (…) tail` for all rows, many rows a statement.
     pub(crate) async fn insert(&mut self, head: &str, rows: Vec<Vec<Value>>, tail: &str) -> Result<u64, StoreError> {
         let mut touched = 0;
+        let rows_max = self.rows_a_statement(rows.first().map_or(1, Vec::len));
         let mut rows = rows.into_iter();
         loop {
-            let chunk: Vec<Vec<Value>> = rows.by_ref().take(ROWS_A_STATEMENT).collect();
+            let chunk: Vec<Vec<Value>> = rows.by_ref().take(rows_max).collect();
             let Some(columns) = chunk.first().map(Vec::len) else { return Ok(touched) };
-            let groups: Vec<String> = (0..chunk.len()).map(|row| placeholders(row * columns, columns)).collect();
+            let group = |row: usize| match self.open {
+                // SQLite looks a numbered place up from the first one on: thousands of them cost millions of steps.
+                Open::Sqlite(_) | Open::SqliteTurn(_) | Open::Memory(_) => {
+                    format!("({})", vec!["?"; columns].join(","))
+                }
+                Open::Postgres(_) => placeholders(row * columns, columns),
+            };
+            let groups: Vec<String> = (0..chunk.len()).map(group).collect();
             let sql = format!("{head} VALUES {} {tail}", groups.join(","));
             let values = chunk.into_iter().flatten().collect();
             // The text holds our own words and placeholders only.
@@ -150,7 +166,7 @@ impl Tx {
         tail: &str,
     ) -> Result<Vec<Row>, StoreError> {
         let mut found = Vec::new();
-        for chunk in list.chunks(ROWS_A_STATEMENT) {
+        for chunk in list.chunks(self.rows_a_statement(1)) {
             let sql = format!("{head} IN {} {tail}", placeholders(fixed.len(), chunk.len()));
             let values = fixed.iter().cloned().chain(chunk.iter().map(|item| (*item).into())).collect();
             found.extend(self.rows(AssertSqlSafe(sql), values).await?);
@@ -168,7 +184,7 @@ impl Tx {
         tail: &str,
     ) -> Result<u64, StoreError> {
         let mut touched = 0;
-        for chunk in rows.chunks(ROWS_A_STATEMENT) {
+        for chunk in rows.chunks(self.rows_a_statement(rows.first().map_or(1, Vec::len))) {
             let columns = chunk.first().map_or(0, Vec::len);
             let group = |row: usize| placeholders(fixed.len() + row * columns, columns);
             let groups: Vec<String> = (0..chunk.len()).map(group).collect();
@@ -179,12 +195,22 @@ impl Tx {
         Ok(touched)
     }
 
+    fn rows_a_statement(&self, columns: usize) -> usize {
+        match self.open {
+            Open::Sqlite(_) | Open::SqliteTurn(_) => (VALUES_A_STATEMENT / columns.max(1)).max(1),
+            Open::Postgres(_) => ROWS_A_STATEMENT,
+        }
+    }
+
     async fn run(&mut self, sql: SqlStr, values: Vec<Value>, plan: Plan) -> Result<u64, StoreError> {
         let kept = matches!(plan, Plan::Kept);
         Ok(match &mut self.open {
             Open::Sqlite(open) => bind_sqlite(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected(),
             Open::SqliteTurn(turn) => {
                 bind_sqlite(sql, values).persistent(kept).execute(turn.connection()?).await?.rows_affected()
+            }
+            Open::Memory(turn) => {
+                bind_sqlite(sql, values).persistent(kept).execute(turn.connection()).await?.rows_affected()
             }
             Open::Postgres(open) => {
                 bind_postgres(sql, values).persistent(kept).execute(&mut **open).await?.rows_affected()
@@ -209,6 +235,10 @@ async fn begin(engine: &Engine, access: Access) -> Result<Open, StoreError> {
         // IMMEDIATE: a transaction that turns from reading to writing fails at once (traps.md, code 517).
         (Engine::Sqlite { writer, group: None, .. }, Access::Write | Access::WriteSchool(_) | Access::Claim) => {
             Open::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
+        }
+        (Engine::Memory(lone), Access::Read) => Open::Memory(lone.read().await?),
+        (Engine::Memory(lone), Access::Write | Access::WriteSchool(_) | Access::Claim) => {
+            Open::Memory(lone.write().await?)
         }
         (Engine::Postgres(pool), Access::Read) => {
             Open::Postgres(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?)

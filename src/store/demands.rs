@@ -119,7 +119,8 @@ pub async fn known(tx: &mut Tx, key: CampaignKey) -> Result<BTreeMap<PupilId, Kn
 mod tests {
     use crate::domain::{event::EventKind, pupil::RepresentativeId, school::Level, track::Track};
     use crate::store::demands::*;
-    use crate::store::test_support::{arrives, at, demands, key, noon, pupil, read, school, stores};
+    use crate::store::facts;
+    use crate::store::test_support::{arrives, at, demands, key, noon, pupil, read, stores};
 
     #[tokio::test]
     async fn a_lot_shows_who_is_in_procedure_with_the_last_good_version() {
@@ -173,7 +174,7 @@ mod tests {
             let missing: Vec<(&str, u32)> =
                 missing.iter().map(|(division, count)| (division.as_str(), *count)).collect();
             assert_eq!(missing, [("3 A", 1), ("3 B", 1)]);
-            let divisions = pupils::divisions(&mut tx, school(), Level::Troisieme).await.unwrap();
+            let divisions = facts::of(&mut tx, key()).await.unwrap().journal.divisions;
             assert_eq!(divisions.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["3 A", "3 B"]);
         }
     }

@@ -145,11 +145,36 @@ pub async fn apply(
     for (seq, change) in changes {
         page.add(*seq, change);
     }
+    page.judged = judged_before(tx, school, cursor_after.epoch, kept).await?;
     page.write(tx).await?;
     let rows = kept.iter().map(|(seq, raw)| values![school.uai, school.year, cursor_after.epoch, *seq, raw]);
     let head = "INSERT INTO kept_event (uai, year, epoch, seq, raw)";
     tx.insert(head, rows.collect(), "ON CONFLICT (uai, year, epoch, seq) DO NOTHING").await?;
     orders::shown_up_to(tx, school, cursor_after.seq, now).await
+}
+
+/// Which of these events broke a rule in an older epoch already, word for word: those are not news.
+async fn judged_before(
+    tx: &mut Tx,
+    school: SchoolKey,
+    epoch: u32,
+    kept: &[(u64, String)],
+) -> Result<BTreeSet<u64>, StoreError> {
+    if epoch == BEGINNING.epoch || kept.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let raws: BTreeMap<u64, &str> = kept.iter().map(|(seq, raw)| (*seq, raw.as_str())).collect();
+    let list: Vec<u64> = raws.keys().copied().collect();
+    let head = "SELECT seq, raw FROM kept_event WHERE uai = $1 AND year = $2 AND epoch < $3 AND seq";
+    let mut judged = BTreeSet::new();
+    for row in tx.rows_in(head, values![school.uai, school.year, epoch], &list, "").await? {
+        let mut cells = row.cells();
+        let (seq, raw) = (cells.u64()?, cells.text()?);
+        if raws.get(&seq) == Some(&raw.as_str()) {
+            judged.insert(seq);
+        }
+    }
+    Ok(judged)
 }
 
 async fn move_cursor(tx: &mut Tx, school: SchoolKey, after: &Cursor) -> Result<(), StoreError> {
@@ -236,6 +261,8 @@ struct Page<'a> {
     locks: BTreeMap<(PupilId, Phase), Vec<(Lock, Timestamp)>>,
     windows: BTreeMap<u64, (Level, Phase, &'a WindowSwitch)>,
     anomalies: Vec<(u64, &'a Anomaly)>,
+    /// Events whose anomalies were raised in an older epoch.
+    judged: BTreeSet<u64>,
 }
 
 impl<'a> Page<'a> {
@@ -252,6 +279,7 @@ impl<'a> Page<'a> {
             locks: BTreeMap::new(),
             windows: BTreeMap::new(),
             anomalies: Vec::new(),
+            judged: BTreeSet::new(),
         }
     }
 
@@ -429,7 +457,12 @@ impl<'a> Page<'a> {
 
     async fn write_anomalies(&self, tx: &mut Tx, known: &Known) -> Result<(), StoreError> {
         for (seq, anomaly) in &self.anomalies {
-            if !self.was_in_time(known, *seq, anomaly) {
+            if self.was_in_time(known, *seq, anomaly) {
+                continue;
+            }
+            if self.judged.contains(seq) {
+                anomalies::raise_again(tx, self.school, anomaly, Some(*seq)).await?;
+            } else {
                 anomalies::raise_at(tx, self.school, anomaly, Some(*seq)).await?;
             }
         }
@@ -469,15 +502,22 @@ fn late_on_arrival(known: &Known, key: &(PupilId, Phase, u32), demand: &Demand) 
 mod tests {
     use crate::check::events;
     use crate::crash::Point;
-    use crate::domain::{event::EventKind, order::Motive, pupil::RepresentativeId, time::Zone, track::Track};
+    use crate::domain::{
+        event::EventKind,
+        order::{Motive, ResponseOrder},
+        pupil::RepresentativeId,
+        response::Response,
+        time::Zone,
+        track::Track,
+    };
     use crate::guard::{By, Journal, Judgement, Open, OrderAction};
     use crate::plan::demands::Snapshot;
     use crate::store::feed::*;
     use crate::store::test_support::{
-        arrives, at, calendar, demands, dump, events as events_of, key, load, load_calendar, locked, noon, permit,
-        read, read_from, school, stores, switched,
+        arrives, at, calendar, demands, dump, events as events_of, import, key, load, load_calendar, locked, noon,
+        permit, read, read_from, response, school, stores, switched, take,
     };
-    use crate::store::{Store, campaigns, demands as demand_table, pupils};
+    use crate::store::{Store, campaigns, demands as demand_table, facts, pupils};
 
     async fn cursor_of(store: &Store) -> Cursor {
         cursor(&mut store.read().await.unwrap(), school()).await.unwrap()
@@ -589,7 +629,7 @@ mod tests {
             campaigns::record_judgement(&mut tx, key(), 2, Judgement::Opening).await.unwrap();
             tx.commit(Point::FeedApplied).await.unwrap();
             let before = dump(&store).await;
-            let journal = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
+            let journal = facts::of(&mut store.read().await.unwrap(), key()).await.unwrap().journal;
             let open = anomalies::list(&mut store.read().await.unwrap(), None, true).await.unwrap();
             assert_eq!(open.len(), 1, "VERROUILLEE stands, PROPRIETAIRE was mended by version 2");
 
@@ -600,16 +640,51 @@ mod tests {
             let ids = BTreeSet::from([PupilId(100)]);
             let mut tx = store.read().await.unwrap();
             assert!(states(&mut tx, school(), &ids).await.unwrap().is_empty(), "rules are judged anew");
-            let half = campaigns::journal(&mut tx, key()).await.unwrap();
+            let half = facts::of(&mut tx, key()).await.unwrap().journal;
             assert_eq!(half.windows, journal.windows, "the older events stand until they are read again");
             drop(tx);
             assert_eq!(read_from(&store, opened, kinds(), Some(false)).await, first);
             assert_eq!(dump(&store).await, before);
             assert_eq!(anomalies::list(&mut store.read().await.unwrap(), None, true).await.unwrap(), open);
-            let after = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
+            let after = facts::of(&mut store.read().await.unwrap(), key()).await.unwrap().journal;
             assert_eq!(after.windows, journal.windows);
             assert_eq!(after.windows[0].judged, Some(Judgement::Opening));
             assert_eq!(after.feed_epoch, 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_judged_before_is_no_news_when_it_is_read_again() {
+        for store in stores().await {
+            let lease = take(&store).await;
+            let stale = response(100, noon(), true);
+            import(&store, 1, vec![stale.clone()], noon()).await;
+            let mut tx = store.write().await.unwrap();
+            let order = ResponseOrder { key: key(), number: 1, responses: vec![stale.clone()] };
+            orders::intend_responses(&mut tx, &lease, &order, noon()).await.unwrap();
+            tx.commit(Point::OrderIntended).await.unwrap();
+            let open = async || anomalies::count_open(&mut store.read().await.unwrap(), school()).await.unwrap();
+            let again = async |at, kinds| {
+                let mut tx = store.write().await.unwrap();
+                begin_epoch(&mut tx, school(), noon()).await.unwrap();
+                tx.commit(Point::FeedApplied).await.unwrap();
+                read_from(&store, at, kinds, Some(false)).await;
+            };
+            let versions = [1, 2].map(|version| demands(100, version, 1, Track::SecondeGt));
+            let kinds: Vec<EventKind> =
+                [arrives(100, "3 A")].into_iter().chain(versions).chain([locked(100, 1)]).collect();
+            read(&store, noon(), kinds.clone()).await;
+            assert_eq!(open().await, 1, "the council saw version 1 (R17)");
+            again(noon(), kinds.clone()).await;
+            assert_eq!(open().await, 1, "nothing settled it");
+            let corrected = Response { demand_version: Some(2), entered_at: at("2020-05-29 10:00"), ..stale };
+            import(&store, 2, vec![corrected], noon()).await;
+            assert_eq!(open().await, 0);
+            // Seed 366: the feed does not show the file that settled it.
+            again(noon(), kinds.clone()).await;
+            assert_eq!(open().await, 0);
+            again(at("2020-05-12 12:01"), kinds).await;
+            assert_eq!(open().await, 1, "a téléservice that tells another story is heard");
         }
     }
 
@@ -625,11 +700,11 @@ mod tests {
             read_from(&store, noon(), kinds, Some(true)).await;
             let windows = |journal: Journal| journal.windows.iter().map(|it| it.open).collect::<Vec<_>>();
             let mut tx = store.read().await.unwrap();
-            assert_eq!(windows(campaigns::journal(&mut tx, key()).await.unwrap()), [true, false]);
+            assert_eq!(windows(facts::of(&mut tx, key()).await.unwrap().journal), [true, false]);
             drop(tx);
             read_from(&store, noon(), Vec::new(), Some(false)).await;
             let mut tx = store.read().await.unwrap();
-            assert_eq!(windows(campaigns::journal(&mut tx, key()).await.unwrap()), [true]);
+            assert_eq!(windows(facts::of(&mut tx, key()).await.unwrap().journal), [true]);
             // R18: nothing a family validated is ever lost.
             let known = demand_table::known(&mut tx, key()).await.unwrap();
             assert_eq!(known[&PupilId(100)].last_version, Some(2));
@@ -684,7 +759,7 @@ mod tests {
             tx.commit(Point::OrderIntended).await.unwrap();
             let kinds = vec![switched(true, Some(order.number)), switched(false, None), switched(true, Some(99))];
             read(&store, noon(), kinds).await;
-            let journal = campaigns::journal(&mut store.read().await.unwrap(), key()).await.unwrap();
+            let journal = facts::of(&mut store.read().await.unwrap(), key()).await.unwrap().journal;
             let by: Vec<By> = journal.windows.iter().map(|event| event.by).collect();
             // An order that is not in this ledger is nobody's we know.
             assert_eq!(by, [By::Order { action: OrderAction::Open, by_hand: true }, By::Person, By::Person]);

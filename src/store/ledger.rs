@@ -6,11 +6,13 @@
 //!     └─▶ rejected, in_doubt              any that waits ─▶ abandoned (a person)
 //! ```
 
+pub mod again;
+
 use crate::codec::envelope::ExchangeFile;
 use crate::domain::{
     anomaly::Code,
     campaign::CampaignKey,
-    lot::{FileName, LotCounts},
+    lot::{FileName, Format, LotCounts},
     pupil::PupilId,
     school::SchoolKey,
     time::Timestamp,
@@ -22,7 +24,9 @@ use crate::plan::{
     receipts::{LotRecord, ReceiptPlan},
 };
 use crate::store::{
-    StoreError, Tx, anomalies, campaigns, feed, holds,
+    StoreError, Tx, anomalies, campaigns,
+    feed::{self, Cursor},
+    holds,
     lease::Lease,
     texts,
     value::{Cells, Row, Value, values},
@@ -98,6 +102,9 @@ pub struct LotId {
     pub number: u32,
 }
 
+/// What the reason of a lot begins with that was refused for who we say we are.
+const SET_UP: &str = "SET_UP ";
+
 /// One lot of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LotRow {
@@ -123,11 +130,16 @@ pub struct LotRow {
     pub reason: Option<String>,
 }
 
+impl LotRow {
+    /// Whether Siècle refused it for who we say we are (401, 403).
+    pub fn refused_set_up(&self) -> bool {
+        self.reason.as_deref().is_some_and(|reason| reason.starts_with(SET_UP))
+    }
+}
+
 const COLUMNS: &str = "uai, year, level, phase, number, name, sha256, size_bytes, cut_at_ms, demands, without_entry, \
      acknowledgements, replies, versions, state, cut_seq, epoch, acknowledged_at_ms, reason";
 const WAITING: &str = "state IN ('intended', 'sent', 'in_doubt')";
-/// Waiting or acknowledged: what the next lot is compared with.
-const COUNTS: &str = "state IN ('intended', 'sent', 'in_doubt', 'acknowledged')";
 
 fn own(key: CampaignKey) -> Vec<Value> {
     values![key.school.uai, key.school.year, key.level, key.phase]
@@ -140,85 +152,77 @@ fn own(key: CampaignKey) -> Vec<Value> {
 pub async fn plan_ledger(tx: &mut Tx, key: CampaignKey) -> Result<Ledger, StoreError> {
     let windows = campaigns::windows(tx, key).await?;
     let window = Window::fold(&windows);
-    let epoch = feed::cursor(tx, key.school).await?.epoch;
+    let cursor = feed::cursor(tx, key.school).await?;
+    let ends = campaigns::calendar(tx, key).await?.and_then(|calendar| calendar.ends);
     let sql = "SELECT COALESCE(MAX(number), 0) + 1 FROM lot WHERE uai = $1 AND year = $2";
     let next = tx.number(sql, values![key.school.uai, key.school.year]).await?;
     let next_number = u32::try_from(next).map_err(|_| StoreError::Damaged("a number is out of its range"))?;
-    let cut_since_closing = match window.closed_seq {
-        None => false,
-        Some(seq) => {
-            let sql = format!(
-                "SELECT COUNT(*) FROM lot WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
-                 AND epoch = $5 AND cut_seq >= $6 AND {COUNTS}"
-            );
-            let values = own(key).into_iter().chain(values![epoch, seq]).collect();
-            tx.number(sqlx::AssertSqlSafe(sql), values).await? > 0
-        }
-    };
-    let ended = match campaigns::calendar(tx, key).await?.and_then(|calendar| calendar.ends) {
-        None => false,
-        Some(ends) => {
-            let sql = format!(
-                "SELECT COUNT(*) FROM lot WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
-                 AND cut_at_ms >= $5 AND {COUNTS}"
-            );
-            let values = own(key).into_iter().chain(values![ends]).collect();
-            tx.number(sqlx::AssertSqlSafe(sql), values).await? > 0
-        }
-    };
+    let lots = cuts(tx, key).await?;
+    let compared = || lots.iter().filter(|lot| lot.state.waits() || lot.state == LotState::Acknowledged);
+    let since = |seq| compared().any(|lot| lot.epoch == cursor.epoch && seq <= lot.cut_seq);
     Ok(Ledger {
         next_number,
         ever_opened: window.ever_opened,
         closed_seq: window.closed_seq,
-        ended,
-        last: last(tx, key).await?,
-        cut_since_closing,
-        in_doubt: in_doubt(tx, key).await?,
-        rejected: rejected(tx, key).await?,
+        ended: ends.is_some_and(|ends| compared().any(|lot| ends <= lot.cut_at)),
+        last: compared().next_back().map(|lot| lot.last(&cursor)),
+        cut_since_closing: window.closed_seq.is_some_and(since),
+        in_doubt: lots.iter().find(|lot| lot.state == LotState::InDoubt).map(|lot| lot.number),
+        rejected: lots
+            .iter()
+            .filter(|lot| lot.state == LotState::Rejected)
+            .map(|lot| (lot.number, lot.content))
+            .collect(),
         siecle_holds: siecle_holds(tx, key).await?,
         approved: holds::approved(tx, key, HoldKind::Demands).await?,
         force: false,
     })
 }
 
-async fn last(tx: &mut Tx, key: CampaignKey) -> Result<Option<LastLot>, StoreError> {
-    let sql = format!(
-        "SELECT l.number, l.content, l.acknowledgements_content, CAST(CASE WHEN l.cut_seq = s.feed_seq \
-         AND l.epoch = s.feed_epoch AND s.feed_reread = 0 AND l.name LIKE '%.xml' THEN 1 ELSE 0 END AS BIGINT) FROM lot l \
-         LEFT JOIN school s ON s.uai = l.uai AND s.year = l.year WHERE l.uai = $1 AND l.year = $2 AND l.level = $3 \
-         AND l.phase = $4 AND {COUNTS} ORDER BY l.number DESC LIMIT 1"
-    );
-    let row = tx.row(sqlx::AssertSqlSafe(sql), own(key)).await?;
-    row.map(|row| {
+/// One lot of a campaign, as the next one is compared with it.
+struct Cut {
+    number: u32,
+    state: LotState,
+    cut_seq: u64,
+    epoch: u32,
+    cut_at: Timestamp,
+    content: [u8; 32],
+    acknowledgements: [u8; 32],
+    name: String,
+}
+
+impl Cut {
+    fn last(&self, cursor: &Cursor) -> LastLot {
+        let at_cursor = (self.epoch, self.cut_seq) == (cursor.epoch, cursor.seq) && !cursor.reread;
+        LastLot {
+            number: self.number,
+            content: self.content,
+            acknowledgements: self.acknowledgements,
+            // A lot in CSV may have left out who could not be written (`ENCODAGE`); one in XML carries everybody.
+            is_current: at_cursor && self.name.ends_with(Format::Xml.extension()),
+        }
+    }
+}
+
+async fn cuts(tx: &mut Tx, key: CampaignKey) -> Result<Vec<Cut>, StoreError> {
+    let sql = "SELECT number, state, cut_seq, epoch, cut_at_ms, content, acknowledgements_content, name FROM lot \
+         WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 ORDER BY number";
+    let rows = tx.rows(sql, own(key)).await?;
+    let cut = |row: &Row| -> Result<Cut, StoreError> {
         let mut cells = row.cells();
-        // A lot in CSV may have left out who could not be written (`ENCODAGE`); one in XML carries everybody.
-        Ok(LastLot {
-            number: cells.u32()?,
+        let (number, state) = (cells.u32()?, LotState::of_str(&cells.text()?));
+        Ok(Cut {
+            number,
+            state: state.ok_or(StoreError::Damaged("unknown state of a lot"))?,
+            cut_seq: cells.u64()?,
+            epoch: cells.u32()?,
+            cut_at: cells.at()?,
             content: cells.digest()?,
             acknowledgements: cells.digest()?,
-            is_current: cells.flag()?,
+            name: cells.text()?,
         })
-    })
-    .transpose()
-}
-
-async fn in_doubt(tx: &mut Tx, key: CampaignKey) -> Result<Option<u32>, StoreError> {
-    let sql = "SELECT MIN(number) FROM lot WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
-         AND state = 'in_doubt'";
-    let row = tx.row(sql, own(key)).await?;
-    row.map_or(Ok(None), |row| row.cells().opt_u32())
-}
-
-async fn rejected(tx: &mut Tx, key: CampaignKey) -> Result<Vec<(u32, [u8; 32])>, StoreError> {
-    let sql = "SELECT number, content FROM lot WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
-         AND state = 'rejected' ORDER BY number";
-    let rows = tx.rows(sql, own(key)).await?;
-    rows.iter()
-        .map(|row| {
-            let mut cells = row.cells();
-            Ok((cells.u32()?, cells.digest()?))
-        })
-        .collect()
+    };
+    rows.iter().map(cut).collect()
 }
 
 /// The version that Siècle holds of each pupil's demand: what the last acknowledged lot left there.
@@ -226,28 +230,10 @@ async fn rejected(tx: &mut Tx, key: CampaignKey) -> Result<Vec<(u32, [u8; 32])>,
 /// # Errors
 /// When the database cannot be used.
 pub async fn siecle_holds(tx: &mut Tx, key: CampaignKey) -> Result<BTreeMap<PupilId, u32>, StoreError> {
-    Ok(last_acknowledged(tx, key).await?.1)
-}
-
-/// Versions that the last acknowledged lot of the campaign carried, those that Siècle rejected among them.
-///
-/// # Errors
-/// When the database cannot be used.
-pub async fn last_carried(tx: &mut Tx, key: CampaignKey) -> Result<BTreeMap<PupilId, u32>, StoreError> {
-    Ok(last_acknowledged(tx, key).await?.0)
-}
-
-/// What the last acknowledged lot of the campaign carried, and what Siècle held after it.
-async fn last_acknowledged(
-    tx: &mut Tx,
-    key: CampaignKey,
-) -> Result<(BTreeMap<PupilId, u32>, BTreeMap<PupilId, u32>), StoreError> {
-    let sql = "SELECT versions, holds FROM lot WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
+    let sql = "SELECT holds FROM lot WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
          AND state = 'acknowledged' ORDER BY number DESC LIMIT 1";
-    let Some(row) = tx.row(sql, own(key)).await? else { return Ok((BTreeMap::new(), BTreeMap::new())) };
-    let mut cells = row.cells();
-    let mut read = || cells.opt_text()?.map_or(Ok(BTreeMap::new()), |text| texts::read_versions(&text));
-    Ok((read()?, read()?))
+    let Some(row) = tx.row(sql, own(key)).await? else { return Ok(BTreeMap::new()) };
+    row.cells().opt_text()?.map_or(Ok(BTreeMap::new()), |text| texts::read_versions(&text))
 }
 
 /// Intends a lot: number, name, digest and bytes are committed before anything leaves. Uses up the approval it needed.
@@ -316,8 +302,9 @@ pub async fn record(
     lease.check(tx).await?;
     let (state, reason, from) = match outcome {
         Outcome::Delivered => (LotState::Sent, None, "state IN ('intended', 'in_doubt')"),
-        Outcome::Refused { code, detail, set_up: _ } => {
-            (LotState::Rejected, Some(format!("{code} {detail}").trim_end().to_owned()), WAITING)
+        Outcome::Refused { code, detail, set_up } => {
+            let who = if *set_up { SET_UP } else { "" };
+            (LotState::Rejected, Some(format!("{who}{code} {detail}").trim_end().to_owned()), WAITING)
         }
         Outcome::InDoubt { why } => (LotState::InDoubt, Some(why.clone()), "state IN ('intended', 'sent')"),
         // Nothing arrived, the far side says: the same bytes may leave again.
@@ -460,30 +447,6 @@ fn read(cells: &mut Cells<'_>) -> Result<LotRow, StoreError> {
     Ok(LotRow { record, name, sha256, bytes: None, size_bytes, state, cut_seq, epoch, acknowledged_at, reason })
 }
 
-/// A person gives a lot up that waits or was rejected; answers whether it did. The caller journals it.
-///
-/// # Errors
-/// When the database cannot be used.
-pub async fn abandon(
-    tx: &mut Tx,
-    school: SchoolKey,
-    number: u32,
-    reason: &str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let from = "state IN ('intended', 'sent', 'in_doubt', 'rejected')";
-    transit(tx, school, number, LotState::Abandoned, Some(reason), from, now).await
-}
-
-/// A person lets a rejected lot go once more: the same number, name and bytes; answers whether it does.
-///
-/// # Errors
-/// When the database cannot be used.
-pub async fn retry(tx: &mut Tx, school: SchoolKey, number: u32, now: Timestamp) -> Result<bool, StoreError> {
-    let from = "state = 'rejected' AND bytes IS NOT NULL";
-    transit(tx, school, number, LotState::Intended, None, from, now).await
-}
-
 #[cfg(test)]
 mod tests {
     use crate::crash::Point;
@@ -493,7 +456,10 @@ mod tests {
         track::Track,
     };
     use crate::plan::thresholds::Loss;
-    use crate::store::ledger::*;
+    use crate::store::ledger::{
+        again::{abandon, overtaken, retry},
+        *,
+    };
     use crate::store::test_support::{
         arrives, calendar, demands, key, load, noon, planned, read, school, stores, switched, take,
     };
@@ -737,7 +703,8 @@ mod tests {
             ward.receipt(3, &[(100, 3)], &[], noon()).await;
             let mut tx = ward.store.write().await.unwrap();
             assert_eq!(find(&mut tx, school(), 1).await.unwrap().unwrap().reason.as_deref(), Some("SCHEMA ligne 3"));
-            for (number, expected) in [(1, true), (1, false), (2, false), (3, false), (9, false)] {
+            // Lot 3 was treated since: the first one's content would take its place.
+            for (number, expected) in [(1, false), (2, false), (3, false), (9, false)] {
                 assert_eq!(retry(&mut tx, school(), number, noon()).await.unwrap(), expected, "retry {number}");
             }
             for (number, expected) in [(1, true), (1, false), (2, false), (3, false)] {
@@ -750,6 +717,25 @@ mod tests {
             tx.commit(Point::Settled).await.unwrap();
             let states = [(1, LotState::Abandoned), (2, LotState::Replaced), (3, LotState::Acknowledged)];
             assert_eq!(ward.states().await, states);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_lot_goes_again_behind_a_later_one() {
+        for ward in wards().await {
+            for number in 1..=2 {
+                ward.intend(number, &[(100, number)], 4).await.unwrap();
+            }
+            ward.record(2, &refused()).await;
+            let mut tx = ward.store.write_for(school()).await.unwrap();
+            // The last of its campaign that may still arrive goes again; so does a rejected one behind which none left.
+            assert!(!overtaken(&mut tx, &ward.lease, school(), 1, noon()).await.unwrap());
+            assert!(retry(&mut tx, school(), 2, noon()).await.unwrap());
+            assert!(!retry(&mut tx, school(), 2, noon()).await.unwrap());
+            assert!(overtaken(&mut tx, &ward.lease, school(), 1, noon()).await.unwrap());
+            assert!(!overtaken(&mut tx, &ward.lease, school(), 2, noon()).await.unwrap());
+            tx.commit(Point::Settled).await.unwrap();
+            assert_eq!(ward.states().await, [(1, LotState::Replaced), (2, LotState::Intended)]);
         }
     }
 

@@ -1,13 +1,12 @@
 //! Nights: which were run, how they ended, and which closings no run has carried over yet.
 
 use crate::domain::{
-    campaign::Calendar,
     school::SchoolKey,
     time::{Date, Timestamp},
 };
 use crate::nights::{ClosingFact, NightFact, NightLedger, NightOutcome};
 use crate::store::{
-    StoreError, Tx, campaigns, feed,
+    StoreError, Tx, feed,
     lease::Lease,
     value::{Cells, values},
 };
@@ -149,23 +148,22 @@ pub async fn carried(tx: &mut Tx, lease: &Lease, began_at: Timestamp, now: Times
 /// # Errors
 /// When the database cannot be used.
 pub async fn closings(tx: &mut Tx, school: SchoolKey) -> Result<Vec<ClosingFact>, StoreError> {
+    let sql = "SELECT w.read_at_ms, CASE WHEN s.carried_began_at_ms >= w.read_at_ms THEN s.carried_at_ms END, \
+         (SELECT MIN(l.cut_at_ms) FROM lot l WHERE l.uai = w.uai AND l.year = w.year AND l.level = w.level \
+         AND l.phase = w.phase AND l.epoch = w.epoch AND l.cut_seq >= w.seq \
+         AND l.state NOT IN ('rejected', 'abandoned')), \
+         (SELECT MIN(k.starts_at_ms) FROM council k WHERE k.uai = w.uai AND k.year = w.year AND k.level = w.level \
+         AND k.phase = w.phase) \
+         FROM window_event w JOIN school s ON s.uai = w.uai AND s.year = w.year \
+         WHERE w.uai = $1 AND w.year = $2 AND w.is_open = 0 AND w.seq = (SELECT MAX(v.seq) FROM window_event v \
+         WHERE v.uai = w.uai AND v.year = w.year AND v.level = w.level AND v.phase = w.phase \
+         AND (v.epoch = s.feed_epoch OR (s.feed_reread = 1 AND v.seq > s.feed_seq))) ORDER BY w.seq";
     let mut closings = Vec::new();
-    for key in campaigns::keys(tx, school).await? {
-        let calendar = campaigns::calendar(tx, key).await?;
-        let Some(first_council) = calendar.as_ref().and_then(Calendar::first_council) else { continue };
-        let latest = campaigns::windows(tx, key).await?.into_iter().next_back();
-        let Some(closing) = latest.filter(|event| !event.open) else { continue };
-        let sql = "SELECT w.read_at_ms, CASE WHEN s.carried_began_at_ms >= w.read_at_ms THEN s.carried_at_ms END, \
-             (SELECT MIN(l.cut_at_ms) FROM lot l WHERE l.uai = w.uai AND l.year = w.year AND l.level = w.level \
-             AND l.phase = w.phase AND l.epoch = w.epoch AND l.cut_seq >= w.seq \
-             AND l.state NOT IN ('rejected', 'abandoned')) \
-             FROM window_event w JOIN school s ON s.uai = w.uai AND s.year = w.year \
-             WHERE w.uai = $1 AND w.year = $2 AND w.seq = $3";
-        let row = tx.row(sql, values![school.uai, school.year, closing.seq]).await?;
-        let row = row.ok_or(StoreError::Damaged("a window event is missing"))?;
+    for row in tx.rows(sql, values![school.uai, school.year]).await? {
         let mut cells = row.cells();
         let (read_at, by_run, by_lot) = (cells.at()?, cells.opt_at()?, cells.opt_at()?);
-        closings.push(ClosingFact { read_at, first_council, carried_at: by_lot.or(by_run) });
+        let closing = |first_council| ClosingFact { read_at, first_council, carried_at: by_lot.or(by_run) };
+        closings.extend(cells.opt_at()?.map(closing));
     }
     Ok(closings)
 }
@@ -173,7 +171,7 @@ pub async fn closings(tx: &mut Tx, school: SchoolKey) -> Result<Vec<ClosingFact>
 #[cfg(test)]
 mod tests {
     use crate::crash::Point;
-    use crate::domain::time::parse_date;
+    use crate::domain::{campaign::Calendar, time::parse_date};
     use crate::store::Store;
     use crate::store::nights::*;
     use crate::store::test_support::{

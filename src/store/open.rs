@@ -3,7 +3,7 @@
 use crate::crash::Crash;
 use crate::store::db::Engine;
 use crate::store::lease::Holding;
-use crate::store::{Store, StoreError, group::Group, scratch};
+use crate::store::{Store, StoreError, group::Group, lone::Lone, scratch};
 use sqlx::{
     PgPool, SqlitePool,
     migrate::Migrator,
@@ -110,6 +110,8 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
+            // It goes with the last who has it.
+            Engine::Memory(_) => (),
             Engine::Postgres(pool) => pool.close().await,
         }
     }
@@ -137,10 +139,9 @@ async fn open_server(url: &str) -> Result<Engine, StoreError> {
 
 async fn open_memory() -> Result<Engine, StoreError> {
     let options = connecting(SqliteConnectOptions::from_str(scratch::MEMORY)?);
-    // The database lives as long as its only connection.
     let pool = one_connection().connect_with(options).await?;
     migrate(&pool).await?;
-    Ok(Engine::Sqlite { writer: pool.clone(), readers: pool, group: None })
+    Ok(Engine::Memory(Lone::new(pool.acquire().await?.detach())))
 }
 
 async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Engine, StoreError> {
@@ -219,7 +220,7 @@ mod tests {
     use crate::store::db::Engine;
     use crate::store::open::*;
     use crate::store::test_support::{arrives, dump, file, key, noon, own_file, places, read, school, url};
-    use crate::store::{anomalies, campaigns, demands, feed, journal, ledger, nights, outbox, responses, roster};
+    use crate::store::{anomalies, demands, facts, feed, journal, ledger, nights, outbox, responses, roster};
     use rstest::rstest;
     use sqlx::Row as _;
     use std::{fs, os::unix::fs::PermissionsExt};
@@ -385,7 +386,7 @@ mod tests {
             let snapshot = demands::snapshot(&mut tx, key(), Zone::Europe__Paris).await.unwrap();
             let versions = snapshot.pupils.iter().map(|it| it.demand.as_ref().map(|demand| demand.version));
             assert_eq!(versions.collect::<Vec<_>>(), [Some(1), None]);
-            let facts = campaigns::journal(&mut tx, key()).await.unwrap();
+            let facts = facts::of(&mut tx, key()).await.unwrap().journal;
             assert_eq!((facts.windows.len(), facts.lots.len(), facts.responses.held_files), (2, 1, 1));
             assert_eq!((facts.responses.pending_transfer, facts.responses.missing.len()), (0, 0));
             let ledger = ledger::plan_ledger(&mut tx, key()).await.unwrap();

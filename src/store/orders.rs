@@ -339,8 +339,9 @@ mod tests {
         arrives, at, demands, import, key, load_calendar, locked, noon, permit, read, response, school, stores,
         switched, take,
     };
-    use crate::store::{Store, feed, lease, responses};
+    use crate::store::{Store, facts, feed, lease, responses};
     use rstest::rstest;
+    use std::collections::BTreeMap;
 
     const BY_ITSELF: bool = false;
 
@@ -444,7 +445,7 @@ mod tests {
     async fn carried(store: &Store) -> (Vec<i64>, u32, u32) {
         let mut tx = store.read().await.unwrap();
         let open = responses::to_carry(&mut tx, key()).await.unwrap();
-        let facts = responses::facts(&mut tx, key()).await.unwrap();
+        let facts = facts::of(&mut tx, key()).await.unwrap().journal.responses;
         let transferred = responses::transferred_count(&mut tx, key()).await.unwrap();
         (open.iter().map(|(response, _)| response.pupil.0).collect(), facts.pending_transfer, transferred)
     }
@@ -494,7 +495,8 @@ mod tests {
     #[tokio::test]
     async fn what_was_refused_whole_goes_again_between_nights_only_once_something_changed() {
         async fn soon(store: &Store) -> bool {
-            responses::carried_soon(&mut store.read().await.unwrap(), key()).await.unwrap()
+            let uncarried = responses::uncarried(&mut store.read().await.unwrap(), school()).await.unwrap();
+            uncarried == BTreeMap::from([(key(), true)])
         }
         for store in stores().await {
             let standing = || vec![response(100, noon(), true)];

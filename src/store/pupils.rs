@@ -3,7 +3,7 @@
 use crate::domain::{
     campaign::CampaignKey,
     pupil::{Division, Ine, Private, Pupil, PupilId},
-    school::{Level, SchoolKey, SchoolYear, Uai},
+    school::{SchoolKey, SchoolYear, Uai},
 };
 use crate::store::{
     StoreError, Tx, texts,
@@ -121,17 +121,6 @@ pub async fn elsewhere_among(
         found.entry(cells.pupil()?).or_default().push(ine(&mut cells)?);
     }
     Ok(found)
-}
-
-/// Divisions with pupils in procedure: present, and of the level (R06).
-///
-/// # Errors
-/// When the database cannot be used.
-pub async fn divisions(tx: &mut Tx, school: SchoolKey, level: Level) -> Result<BTreeSet<Division>, StoreError> {
-    let sql = "SELECT DISTINCT division FROM pupil \
-         WHERE uai = $1 AND year = $2 AND level = $3 AND present = 1 AND in_procedure = 1";
-    let rows = tx.rows(sql, values![school.uai, school.year, level]).await?;
-    rows.iter().map(|row| row.cells().division()).collect()
 }
 
 /// Pupils in procedure without a validated demand, counted by division (R07).

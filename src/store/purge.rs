@@ -190,7 +190,7 @@ mod tests {
                 partial: 0,
             };
             ledger::receipt(&mut tx, &lease, key(), 1, &plan, noon()).await?;
-            ledger::abandon(&mut tx, school(), 2, "replaced on paper", noon()).await?;
+            ledger::again::abandon(&mut tx, school(), 2, "replaced on paper", noon()).await?;
             let refused = Outcome::Refused { code: "X".to_owned(), detail: String::new(), set_up: false };
             ledger::record(&mut tx, &lease, key(), 3, &refused, noon()).await?;
             responses::refuse_file(&mut tx, school(), 7, [7; 32], "X", "x", noon()).await?;

@@ -4,16 +4,16 @@ use crate::check::responses::Checked;
 use crate::domain::{
     anomaly::Code,
     campaign::{CampaignKey, Phase},
-    pupil::{Division, PupilId},
+    pupil::PupilId,
     response::{Response, ResponseHead},
     school::SchoolKey,
     time::Timestamp,
 };
-use crate::guard::{Import, Permit, ResponseFacts};
+use crate::guard::{Import, Permit};
 use crate::store::{
     StoreError, Tx, anomalies, campaigns,
     lease::Lease,
-    ledger, texts,
+    texts,
     value::{Cells, values},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -335,18 +335,26 @@ pub async fn to_carry(tx: &mut Tx, key: CampaignKey) -> Result<Vec<(Response, bo
         .collect()
 }
 
-/// Whether a response waits for an order that may leave between two nights. One whose order was refused whole waits for
-/// the next night, for a correction, or for the window to move: the same order again would meet the same refusal.
+/// Campaigns of the school with responses that no order carries, each with whether one of them may leave between two
+/// nights. One whose order was refused whole waits for the next night, for a correction, or for the window to move: the
+/// same order again would meet the same refusal.
 ///
 /// # Errors
 /// When the database cannot be used.
-pub async fn carried_soon(tx: &mut Tx, key: CampaignKey) -> Result<bool, StoreError> {
-    let sql = "SELECT COUNT(*) FROM response r WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4 \
-         AND confirmed_at_ms IS NULL AND refused_code IS NULL AND NOT EXISTS (SELECT 1 FROM far_order o \
-         WHERE o.uai = r.uai AND o.year = r.year AND o.number = r.order_number AND (o.state IN ('intended', 'sent') \
-         OR (o.state = 'refused' AND NOT EXISTS (SELECT 1 FROM window_event w WHERE w.uai = o.uai AND w.year = o.year \
-         AND w.level = o.level AND w.phase = o.phase AND w.read_at_ms >= o.changed_at_ms))))";
-    Ok(tx.number(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await? > 0)
+pub async fn uncarried(tx: &mut Tx, school: SchoolKey) -> Result<BTreeMap<CampaignKey, bool>, StoreError> {
+    let sql = "SELECT r.level, r.phase, CAST(MAX(CASE WHEN o.state = 'refused' AND NOT EXISTS (SELECT 1 FROM window_event w \
+         WHERE w.uai = o.uai AND w.year = o.year AND w.level = o.level AND w.phase = o.phase \
+         AND w.read_at_ms >= o.changed_at_ms) THEN 0 ELSE 1 END) AS BIGINT) FROM response r \
+         LEFT JOIN far_order o ON o.uai = r.uai AND o.year = r.year AND o.number = r.order_number \
+         WHERE r.uai = $1 AND r.year = $2 AND r.confirmed_at_ms IS NULL AND r.refused_code IS NULL \
+         AND COALESCE(o.state, '') NOT IN ('intended', 'sent') GROUP BY r.level, r.phase";
+    let rows = tx.rows(sql, values![school.uai, school.year]).await?;
+    rows.iter()
+        .map(|row| {
+            let mut cells = row.cells();
+            Ok((cells.campaign(school)?, cells.flag()?))
+        })
+        .collect()
 }
 
 /// How many pupils of the campaign have a response at the téléservice.
@@ -395,84 +403,25 @@ pub async fn carried_versions(
         .collect()
 }
 
-/// What the guard needs to know of the campaign's responses.
-pub(crate) async fn facts(tx: &mut Tx, key: CampaignKey) -> Result<ResponseFacts, StoreError> {
-    let own = values![key.school.uai, key.school.year, key.level, key.phase];
-    let sql = "SELECT COUNT(CASE WHEN state <> 'refused' AND responses > 0 THEN 1 END), \
-         COUNT(CASE WHEN state = 'held' THEN 1 END), \
-         MAX(CASE WHEN state = 'taken' THEN entry_complete_at_ms END), \
-         MAX(CASE WHEN state = 'taken' THEN latest_entered_at_ms END), \
-         MAX(CASE WHEN state = 'taken' THEN recorded_at_ms END) \
-         FROM response_file WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4";
-    let row = tx.row(sql, own.clone()).await?.ok_or(StoreError::Damaged("a count has no row"))?;
-    let mut cells = row.cells();
-    let (received, held_files) = (cells.int()? > 0, cells.u32()?);
-    let (entry_complete_at, latest_entered_at) = (cells.opt_at()?, cells.opt_at()?);
-    let taken_at = cells.opt_at()?;
-    let sql = "SELECT COUNT(CASE WHEN confirmed_at_ms IS NULL AND refused_code IS NULL THEN 1 END), \
-         MAX(confirmed_at_ms), MAX(refused_at_ms) \
-         FROM response WHERE uai = $1 AND year = $2 AND level = $3 AND phase = $4";
-    let row = tx.row(sql, own).await?.ok_or(StoreError::Damaged("a count has no row"))?;
-    let mut cells = row.cells();
-    let pending_transfer = cells.u32()?;
-    let settled_at = cells.opt_at()?.max(cells.opt_at()?);
-    // Nothing had to be carried: then the import itself completed the transfer.
-    let confirmed_at = settled_at.or(taken_at.filter(|_| pending_transfer == 0));
-    let (missing, some_expected) = missing(tx, key).await?;
-    Ok(ResponseFacts {
-        received,
-        entry_complete_at,
-        latest_entered_at,
-        missing,
-        some_expected,
-        pending_transfer,
-        confirmed_at,
-        held_files,
-    })
-}
-
-/// Pupils still in procedure with a demand in the last acknowledged lot and no response received, by division; and
-/// whether that lot holds any such demand.
-async fn missing(tx: &mut Tx, key: CampaignKey) -> Result<(BTreeMap<Division, u32>, bool), StoreError> {
-    // What the lot carried, not what Siècle kept of it: a pupil whom its receipt rejects has a demand in it all the same.
-    let carried = ledger::last_carried(tx, key).await?;
-    let mut missing = BTreeMap::new();
-    if carried.values().all(|version| *version == 0) {
-        return Ok((missing, false));
-    }
-    let sql = "SELECT p.id, p.division, r.pupil FROM pupil p LEFT JOIN response_received r \
-         ON r.uai = p.uai AND r.year = p.year AND r.level = $3 AND r.phase = $4 AND r.pupil = p.id \
-         WHERE p.uai = $1 AND p.year = $2 AND p.level = $3 AND p.present = 1 AND p.in_procedure = 1";
-    let mut some_expected = false;
-    for row in tx.rows(sql, values![key.school.uai, key.school.year, key.level, key.phase]).await? {
-        let mut cells = row.cells();
-        let (pupil, division) = (cells.pupil()?, cells.division()?);
-        let expected = carried.get(&pupil).is_some_and(|version| *version > 0);
-        some_expected |= expected;
-        if expected && cells.opt_int()?.is_none() {
-            *missing.entry(division).or_default() += 1;
-        }
-    }
-    Ok((missing, some_expected))
-}
-
 #[cfg(test)]
 mod tests {
     use crate::crash::Point;
     use crate::domain::{
         anomaly::{Anomaly, Subject},
+        pupil::Division,
         track::Track,
     };
+    use crate::guard::ResponseFacts;
     use crate::plan::receipts::ReceiptPlan;
     use crate::store::responses::*;
     use crate::store::test_support::{
         arrives, at, demands, import as import_all, key, noon, permit_import, planned, read as read_feed, response,
         response_head, school, stores, take,
     };
-    use crate::store::{Store, demands as demand_table};
+    use crate::store::{Store, demands as demand_table, facts, ledger};
 
     async fn facts_of(store: &Store) -> ResponseFacts {
-        facts(&mut store.read().await.unwrap(), key()).await.unwrap()
+        facts::of(&mut store.read().await.unwrap(), key()).await.unwrap().journal.responses
     }
 
     async fn taken(store: &Store, head: &ResponseHead, digest: [u8; 32], checked: &Checked) -> Result<(), StoreError> {

@@ -19,7 +19,9 @@ use crate::plan::demands::{Difference, Planned};
 #[cfg(feature = "outside")]
 use crate::store::scratch;
 use crate::store::{
-    Store, campaigns, feed,
+    Store, campaigns,
+    facts::{self, Known},
+    feed,
     lease::{self, Holder, Lease},
     responses,
 };
@@ -140,8 +142,7 @@ pub fn calendar() -> Calendar {
 /// What the guard answers to `action` on the facts of this database: a permit, or the test fails.
 pub async fn permit<A: Action + std::fmt::Debug>(store: &Store, action: A, now: Timestamp) -> Permit<A> {
     let mut tx = store.read().await.unwrap();
-    let calendar = campaigns::calendar(&mut tx, key()).await.unwrap();
-    let journal = campaigns::journal(&mut tx, key()).await.unwrap();
+    let Known { calendar, journal, .. } = facts::of(&mut tx, key()).await.unwrap();
     let facts = Facts::fold(key(), Zone::Europe__Paris, calendar, &journal, FarSide::WELL);
     match decide(&facts, action, now, None, Policy { overrides: false, enforce: true }) {
         Verdict::Allowed(permit) => permit,
@@ -239,14 +240,17 @@ pub async fn read_from(
     let carried = responses::carried_versions(&mut tx, school(), &orders).await.unwrap();
     let carried = move |order, pupil, phase| carried.get(&(order, pupil, phase)).copied();
     let context = Context { deadlines: &deadlines, carried: &carried, nomenclature: None, now: at };
-    let mut changes = Vec::new();
+    let (mut changes, mut kept) = (Vec::new(), Vec::new());
     for event in &events {
-        changes.extend(events::apply(&mut states, event, &context).into_iter().map(|change| (event.seq, change)));
+        let made = events::apply(&mut states, event, &context);
+        let breaks = made.iter().any(|change| matches!(change, Change::Anomaly(_)));
+        kept.extend(breaks.then(|| (event.seq, format!("{event:?}"))));
+        changes.extend(made.into_iter().map(|change| (event.seq, change)));
     }
     let seq = cursor.seq + u64::try_from(events.len()).unwrap();
     let reread = reread.unwrap_or(cursor.reread);
     let after = feed::Cursor { seq, last: Some([1; 32]), read_at: Some(at), reread, ..cursor };
-    feed::apply(&mut tx, school(), &changes, &[], &after, at).await.unwrap();
+    feed::apply(&mut tx, school(), &changes, &kept, &after, at).await.unwrap();
     tx.commit(Point::FeedApplied).await.unwrap();
     changes
 }

@@ -7,7 +7,7 @@ use crate::store::{
     open::{POSTGRES, SQLITE, fault_at},
     value::values,
 };
-use sqlx::{AssertSqlSafe, Row as _};
+use sqlx::AssertSqlSafe;
 use std::{collections::BTreeSet, fs::File, path::Path};
 
 /// How a database's tables stand to those that this program works with.
@@ -27,14 +27,18 @@ impl Store {
     /// # Errors
     /// When it cannot even be asked.
     pub async fn integrity(&self) -> Result<Vec<String>, StoreError> {
-        let Engine::Sqlite { readers, .. } = self.engine() else { return Ok(Vec::new()) };
+        match self.engine() {
+            Engine::Sqlite { .. } | Engine::Memory(_) => (),
+            Engine::Postgres(_) => return Ok(Vec::new()),
+        }
+        let mut tx = self.read().await?;
         let mut faults = Vec::new();
-        for row in sqlx::query("PRAGMA integrity_check").fetch_all(readers).await? {
-            faults.push(row.try_get::<String, _>(0)?);
+        for row in tx.rows("PRAGMA integrity_check", Vec::new()).await? {
+            faults.push(row.cells().text()?);
         }
         faults.retain(|fault| fault != "ok");
-        for row in sqlx::query("PRAGMA foreign_key_check").fetch_all(readers).await? {
-            faults.push(format!("a row of table {} refers to a row that is missing", row.try_get::<String, _>(0)?));
+        for row in tx.rows("PRAGMA foreign_key_check", Vec::new()).await? {
+            faults.push(format!("a row of table {} refers to a row that is missing", row.cells().text()?));
         }
         Ok(faults)
     }
@@ -45,7 +49,9 @@ impl Store {
     /// When the database cannot be used.
     pub async fn shape(&self) -> Result<Shape, StoreError> {
         let (known, there) = match self.engine() {
-            Engine::Sqlite { .. } => (&SQLITE, "SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'"),
+            Engine::Sqlite { .. } | Engine::Memory(_) => {
+                (&SQLITE, "SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+            }
             Engine::Postgres(_) => (&POSTGRES, "SELECT COUNT(to_regclass('_sqlx_migrations'))"),
         };
         let known: BTreeSet<i64> = known.iter().map(|migration| migration.version).collect();
@@ -69,8 +75,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be used.
     pub async fn lacking(&self) -> Result<Vec<String>, StoreError> {
-        if let Engine::Sqlite { .. } = self.engine() {
-            return Ok(Vec::new());
+        match self.engine() {
+            Engine::Sqlite { .. } | Engine::Memory(_) => return Ok(Vec::new()),
+            Engine::Postgres(_) => (),
         }
         let mut tx = self.read().await?;
         let sql = "SELECT COALESCE(current_schema()::TEXT, ''), \
@@ -104,10 +111,14 @@ impl Store {
     /// # Errors
     /// `Elsewhere` for PostgreSQL, whose own tool does it; `File` when `target` exists or cannot be made.
     pub async fn backup(&self, target: &Path) -> Result<(), StoreError> {
-        let Engine::Sqlite { writer, .. } = self.engine() else {
-            return Err(StoreError::Elsewhere(
-                "a PostgreSQL database is copied by its own tool: pg_dump --format=custom --file=FILE DATABASE",
-            ));
+        let writer = match self.engine() {
+            Engine::Sqlite { writer, .. } => writer,
+            Engine::Memory(_) => return Err(StoreError::Elsewhere("a database in memory ends with its program")),
+            Engine::Postgres(_) => {
+                return Err(StoreError::Elsewhere(
+                    "a PostgreSQL database is copied by its own tool: pg_dump --format=custom --file=FILE DATABASE",
+                ));
+            }
         };
         let folder = match target.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -148,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn damage_is_told() {
-        let store = memory().await;
+        let (_folder, store) = file(Crash::off()).await;
         read(&store, noon(), vec![arrives(100, "3 A")]).await;
         assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
         let Engine::Sqlite { writer, .. } = &store.engine() else { panic!("not SQLite") };
@@ -193,7 +204,7 @@ mod tests {
     )]
     #[tokio::test]
     async fn the_shape_tells_who_made_it(#[case] sql: &'static str, #[case] expected: Shape) {
-        let store = memory().await;
+        let (_folder, store) = file(Crash::off()).await;
         let Engine::Sqlite { writer, .. } = store.engine() else { panic!("not SQLite") };
         sqlx::query(AssertSqlSafe(sql)).execute(writer).await.unwrap();
         assert_eq!(store.shape().await.unwrap(), expected);

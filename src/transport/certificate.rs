@@ -1,7 +1,12 @@
-//! When certificates end. Nothing else of X.509 is read here: whether one is to be trusted is rustls's to say.
+//! When certificates end, and what is wrong with one by which a connection failed. Nothing else of X.509 is read here:
+//! whether one is to be trusted is rustls's to say.
 
 use crate::domain::time::Timestamp;
-use rustls::pki_types::{CertificateDer, pem::PemObject};
+use rustls::{
+    AlertDescription, CertificateError,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use std::{error::Error, io, iter};
 
 /// DER tags on the way to the dates of a certificate (RFC 5280, 4.1).
 const SEQUENCE: u8 = 0x30;
@@ -12,6 +17,51 @@ const GENERALIZED_TIME: u8 = 0x18;
 const BEFORE_VALIDITY: usize = 3;
 /// `UTCTime` has two digits for the year: from 50 on they are of the last century (RFC 5280, 4.1.2.5.1).
 const CENTURY: [&str; 2] = ["20", "19"];
+
+/// What is wrong with whose certificate, where a request failed for that. Nothing of the request was read then: either we
+/// sent none, or the far side gave up the handshake before it read what came after it.
+pub fn refusal(fault: &(dyn Error + 'static)) -> Option<String> {
+    let chain = iter::successors(Some(fault), cause);
+    match chain.filter_map(of_tls).next()? {
+        rustls::Error::AlertReceived(alert) if is_about_ours(*alert) => {
+            Some(format!("it refuses our certificate ({alert:?}): have it renewed, or admitted there"))
+        }
+        rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            Some("its certificate has ended: who runs it must have it renewed".to_owned())
+        }
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            Some("its certificate is from an authority that is not known here: see roots_file".to_owned())
+        }
+        // Whatever else is wrong is told in rustls's words.
+        _ => None,
+    }
+}
+
+fn cause<'a>(fault: &&'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    (**fault).source()
+}
+
+/// The fault of TLS in a link of a chain: an `io::Error` holds one, or another `io::Error`, without being caused by it.
+fn of_tls<'a>(link: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    match link.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(held) => of_tls(held),
+        None => link.downcast_ref(),
+    }
+}
+
+fn is_about_ours(alert: AlertDescription) -> bool {
+    [
+        AlertDescription::CertificateRequired,
+        AlertDescription::CertificateExpired,
+        AlertDescription::CertificateRevoked,
+        AlertDescription::CertificateUnknown,
+        AlertDescription::BadCertificate,
+        AlertDescription::UnsupportedCertificate,
+        AlertDescription::UnknownCA,
+        AlertDescription::AccessDenied,
+    ]
+    .contains(&alert)
+}
 
 /// When the first of a chain of certificates ends; none where no certificate can be read.
 pub fn chain_ends_at(pem: &[u8]) -> Option<Timestamp> {

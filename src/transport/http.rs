@@ -439,6 +439,9 @@ fn in_short(answer: &Answer) -> String {
 /// No answer: did anything leave?
 fn unanswered(fault: reqwest::Error) -> Answer {
     let fault = fault.without_url();
+    if let Some(why) = certificate::refusal(&fault) {
+        return Answer::NotSent { why };
+    }
     let why = causes(&fault);
     if fault.is_connect() || fault.is_builder() { Answer::NotSent { why } } else { Answer::Broken { why } }
 }
@@ -862,29 +865,32 @@ mod tests {
             let key = rcgen::KeyPair::generate().unwrap();
             let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
             params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            // Each has its own name: else the signature of another is wrong, and not unknown.
+            params.distinguished_name.push(rcgen::DnType::CommonName, key.public_key_pem());
             let certificate = params.self_signed(&key).unwrap();
             Self { certificate, issuer: rcgen::Issuer::new(params, key) }
         }
 
-        fn sign(&self, name: &str) -> (rcgen::Certificate, rcgen::KeyPair) {
+        fn sign(&self, name: &str, end_year: i32) -> (rcgen::Certificate, rcgen::KeyPair) {
             let key = rcgen::KeyPair::generate().unwrap();
-            let params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+            params.not_after = rcgen::date_time_ymd(end_year, 1, 1);
             (params.signed_by(&key, &self.issuer).unwrap(), key)
         }
 
-        fn identity_pem(&self) -> SecretString {
-            let (certificate, key) = self.sign("navette.example");
+        fn identity_pem(&self, end_year: i32) -> SecretString {
+            let (certificate, key) = self.sign("navette.example", end_year);
             (certificate.pem() + &key.serialize_pem()).into()
         }
     }
 
-    /// A server that wants a certificate signed by `clients`, and answers an empty 200.
-    async fn wanting_certificates(own: &Authority, clients: &Authority) -> Url {
+    /// A server whose own certificate ends so, and that wants one signed by `clients`; it answers an empty 200.
+    async fn wanting_certificates(own: &Authority, end_year: i32, clients: &Authority) -> Url {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut roots = rustls::RootCertStore::empty();
         roots.add(clients.certificate.der().clone()).unwrap();
         let verifier = rustls::server::WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
-        let (certificate, key) = own.sign("127.0.0.1");
+        let (certificate, key) = own.sign("127.0.0.1", end_year);
         let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let tls = rustls::ServerConfig::builder()
             .with_client_cert_verifier(verifier)
@@ -896,8 +902,15 @@ mod tests {
         tokio::spawn(async move {
             loop {
                 let (socket, _) = listener.accept().await.unwrap();
-                let Ok(mut socket) = acceptor.accept(socket).await else { continue };
                 let mut head = [0; 4_096];
+                let mut socket = match acceptor.accept(socket).into_fallible().await {
+                    Ok(socket) => socket,
+                    // What it sent is read, so that the reason reaches it before the end does.
+                    Err((_, mut refused)) => {
+                        while refused.read(&mut head).await.is_ok_and(|read| 0 < read) {}
+                        continue;
+                    }
+                };
                 assert!(0 < socket.read(&mut head).await.unwrap());
                 socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").await.unwrap();
                 socket.shutdown().await.unwrap();
@@ -907,26 +920,44 @@ mod tests {
     }
 
     #[rstest]
-    #[case::of_the_right_authority(Some(true), true)]
-    #[case::of_another_authority(Some(false), false)]
-    #[case::none(None, false)]
+    #[case::of_the_right_authority(Some((true, 2_100)), None)]
+    #[case::of_another_authority(Some((false, 2_100)), Some("refuses our certificate (UnknownCA)"))]
+    #[case::that_has_ended(Some((true, 2_020)), Some("refuses our certificate (CertificateExpired)"))]
+    #[case::none(None, Some("refuses our certificate (CertificateRequired)"))]
     #[tokio::test]
-    async fn mutual_tls_takes_the_right_certificate_only(#[case] identity: Option<bool>, #[case] answered: bool) {
+    async fn mutual_tls_takes_the_right_certificate_only(
+        #[case] identity: Option<(bool, i32)>,
+        #[case] refused: Option<&str>,
+    ) {
         let (authority, other) = (Authority::new(), Authority::new());
-        let mut options = HttpOptions::new(wanting_certificates(&authority, &authority).await);
+        let mut options = HttpOptions::new(wanting_certificates(&authority, 2_100, &authority).await);
+        options.attempts_max = 1;
         options.roots_pem = Some(authority.certificate.pem().into_bytes());
-        options.identity_pem = identity.map(|right| if right { &authority } else { &other }.identity_pem());
-        assert_eq!(client_of(options).ask(&get()).await.is_ok(), answered);
+        options.identity_pem =
+            identity.map(|(right, end_year)| if right { &authority } else { &other }.identity_pem(end_year));
+        match (client_of(options).ask(&put(Repeat::UnlessArrived)).await, refused) {
+            (Ok(_), None) => (),
+            (Err(answer @ Answer::NotSent { .. }), Some(word)) => assert!(why(&answer).contains(word), "{answer:?}"),
+            (other, _) => panic!("{other:?}"),
+        }
     }
 
+    #[rstest]
+    #[case::of_an_unknown_authority(false, 2_100, "not known here")]
+    #[case::that_has_ended(true, 2_020, "has ended")]
     #[tokio::test]
-    async fn a_far_side_of_an_unknown_authority_gets_nothing() {
-        let authority = Authority::new();
-        let mut options = HttpOptions::new(wanting_certificates(&authority, &authority).await);
-        options.identity_pem = Some(authority.identity_pem());
-        options.roots_pem = Some(Authority::new().certificate.pem().into_bytes());
+    async fn a_far_side_whose_certificate_is_wrong_gets_nothing(
+        #[case] known: bool,
+        #[case] end_year: i32,
+        #[case] word: &str,
+    ) {
+        let (authority, other) = (Authority::new(), Authority::new());
+        let mut options = HttpOptions::new(wanting_certificates(&authority, end_year, &authority).await);
+        options.attempts_max = 1;
+        options.identity_pem = Some(authority.identity_pem(2_100));
+        options.roots_pem = Some(if known { &authority } else { &other }.certificate.pem().into_bytes());
         let answer = client_of(options).ask(&put(Repeat::UnlessArrived)).await.unwrap_err();
-        assert!(matches!(answer, Answer::NotSent { .. }), "{answer:?}");
+        assert!(matches!(answer, Answer::NotSent { .. }) && why(&answer).contains(word), "{answer:?}");
     }
 
     /// Runs one test of this module again, in an environment of its own.

@@ -58,7 +58,7 @@ fn no_point_is_forgotten() {
 }
 
 /// The end of a night that nobody disturbed.
-fn calm(way: Way, on: On) -> End {
+pub fn calm(way: Way, on: On) -> End {
     let night = Night::due_on(way, on);
     night.run_on();
     let end = night.end();

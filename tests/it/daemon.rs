@@ -1,8 +1,9 @@
 //! The daemon: its loop by the library, with a clock, an alarm clock and jobs of the test's; then the real program, with
 //! signals, pages, the service manager's socket and a dead man's switch.
 
-use crate::night::{Night, UAI, Way, definitive, school};
+use crate::night::{Night, On, UAI, Way, definitive, school};
 use axum::{Router, extract::State, http::Uri, routing::any};
+use chrono::Timelike;
 use navette::{
     clock::Clock,
     daemon::{self, Calls, Outlets, Wired, signals::Signal},
@@ -10,7 +11,9 @@ use navette::{
         campaign::CampaignKey,
         time::{DAY_S, Date, MINUTE_S, Timestamp, Zone, next_day, parse_time_of_day, slot_instant},
     },
+    nights::NightOutcome,
     run::{
+        bell::Bell,
         context::{Context, Served},
         live::{Live, Pulse},
         metrics::{self, Process},
@@ -20,6 +23,7 @@ use navette::{
     sandbox::hold,
     status,
     store::nights::{self, NightRow},
+    transport::ping::Pings,
 };
 use rstest::rstest;
 use rustix::process::{Pid, Signal as Kill, kill_process};
@@ -180,6 +184,57 @@ fn nights_come_once_over_changes_of_time_and_after_a_week_off() {
     // Beside those: one caught up, and no more, at each return after days without a daemon.
     let beside = rows.iter().filter(|row| soon < row.date && !expected.iter().any(|(date, ..)| *date == row.date));
     assert_eq!(beside.map(|row| row.caught_up).collect::<Vec<_>>(), [!bool::default(); 4], "{rows:#?}");
+}
+
+/// Both far sides are away for three hours, in which a night is due: it is tried again after 5, 10, 20, 40, then every 60
+/// minutes, and once they are back it goes well by itself.
+#[test]
+fn far_sides_that_were_away_for_three_hours_have_their_night_without_a_hand() {
+    const AWAY_MINUTES: i64 = 180;
+    const TRIED_AT_MINUTES: [i64; 7] = [0, 5, 15, 35, 75, 135, 195];
+    // Orders and receipts take a tick or two over folders.
+    const LAST_MINUTE: i64 = 205;
+    let night = Night::due(Way::Folders);
+    let began = Clock::Machine.now();
+    let clock = Clock::player(began);
+    let mut ctx = night.context(clock.clone());
+    // Far from now, so that no second night becomes due meanwhile.
+    let by_day = (8..20).contains(&began.civil_in(school().uai.zone()).hour());
+    ctx.settings.slot = parse_time_of_day(if by_day { "03:15" } else { "15:15" }).unwrap();
+    let store = ctx.store.clone();
+    hold(&night.teleservice).faults.take_down(None);
+    hold(&night.siecle).faults.take_down(None);
+    night.turn(began);
+    let mut tried: Vec<i64> = Vec::new();
+    let row = night.wait(async {
+        let mut daemon = start(ctx, rounds::turn).await;
+        daemon.until(|pulse| pulse.ticks == 1 && idle(pulse)).await;
+        let mut last = None;
+        for minute in 0..=LAST_MINUTE {
+            let now = began.plus_s(minute * MINUTE_S);
+            clock.set(now);
+            if minute == AWAY_MINUTES {
+                hold(&night.teleservice).faults.bring_up(None);
+                hold(&night.siecle).faults.bring_up(None);
+            }
+            night.turned(now).await;
+            let ticks = daemon.pulse.borrow().ticks + 1;
+            daemon.ring(ticks, idle).await;
+            night.turned(now).await;
+            let row = nights::list(&mut store.read().await.unwrap(), school(), 1).await.unwrap().remove(0);
+            if last != Some(row.fact.last_attempt_at) {
+                last = Some(row.fact.last_attempt_at);
+                tried.push(row.fact.last_attempt_at.since_ms(began) / (MINUTE_S * 1_000));
+            }
+        }
+        daemon.stop().await;
+        nights::list(&mut store.read().await.unwrap(), school(), 1).await.unwrap().remove(0)
+    });
+    assert_eq!(tried, TRIED_AT_MINUTES);
+    assert_eq!((row.fact.outcome, row.fact.attempts), (Some(NightOutcome::Ok), 7));
+    let (end, calm) = (night.end(), crate::crash::calm(Way::Folders, On::Sqlite));
+    assert_eq!((end.held, end.open, end.locked), (calm.held, calm.open, calm.locked));
+    assert_eq!((end.anomalies, end.files), (calm.anomalies, calm.files));
 }
 
 /// A job that panics is counted, the school is not busy for ever, and the next alarm finds the loop well.
@@ -449,6 +504,29 @@ fn switch(night: &Night) -> (String, Arc<Mutex<Vec<String>>>) {
         base
     });
     (base, heard)
+}
+
+/// What is deferred by the guard, or leaves anomalies to read, is heard as a success: else it would cry every council week.
+#[rstest]
+#[case(0, "/ping/abc")]
+#[case(1, "/ping/abc/1")]
+#[case(3, "/ping/abc")]
+#[case(4, "/ping/abc")]
+#[case(5, "/ping/abc/5")]
+#[case(6, "/ping/abc/6")]
+#[case(7, "/ping/abc/7")]
+fn the_switch_is_told_how_a_night_ended(#[case] exit_code: u8, #[case] end: &str) {
+    let night = Night::due(Way::Http);
+    let (base, heard) = switch(&night);
+    let ctx = night.context(Clock::Machine);
+    let pings = Pings::new(base.parse().unwrap()).unwrap();
+    night.wait(async {
+        let bell = Bell::new(Some(&pings));
+        bell.ring_if_due(&ctx, &ctx.schools[&school()]).await;
+        bell.end(exit_code);
+        bell.silence().await;
+    });
+    assert_eq!(*heard.lock().unwrap(), ["/ping/abc/start", end]);
 }
 
 #[test]

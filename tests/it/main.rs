@@ -11,6 +11,8 @@ mod cli;
 mod config;
 mod crash;
 mod daemon;
+mod faults;
+mod fifty;
 mod guide;
 #[cfg(feature = "outside")]
 mod hosts;
@@ -28,6 +30,7 @@ mod scenarios;
 mod schemas;
 #[cfg(feature = "outside")]
 mod screens;
+mod shown;
 mod smtp;
 mod stand;
 #[cfg(feature = "outside")]

@@ -355,8 +355,13 @@ impl Night {
 
     /// Over folders: the far sides act on what lies there.
     pub fn turn(&self, now: Timestamp) {
+        self.runtime.block_on(self.turned(now));
+    }
+
+    /// The same where it is waited for among other things.
+    pub async fn turned(&self, now: Timestamp) {
         if let Some(folders) = &self.folders {
-            self.runtime.block_on(turn(folders, now));
+            turn(folders, now).await;
         }
     }
 

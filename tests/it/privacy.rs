@@ -4,17 +4,29 @@
 use crate::stand::{Stand, UAI, hours, key, row};
 use assert_cmd::Command;
 use navette::{
+    cli::{journal::Journal, wire},
+    config,
+    crash::Crash,
     domain::{
         event::RawChoice,
         pupil::{Division, Ine, Private, PupilId, RepresentativeId},
+        time::{Date, Zone},
     },
-    sandbox::{councils::Council, faults::Topic, hold, siecle::Siecle, world},
+    run::{self, demands::Wish},
+    sandbox::{councils::Council, exports, faults::Topic, hold, siecle::Siecle, world},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::BTreeSet,
     fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
+    process::{self, Stdio},
+    thread,
 };
+use tracing_subscriber::layer::SubscriberExt;
 
 /// Stands in every name, address, formation and reason of this test, and nowhere else. An anomaly names the track that is
 /// none (domain.md), so that tracks carry no mark.
@@ -41,16 +53,24 @@ impl Said {
         (output.status.code().unwrap(), out)
     }
 
+    /// The same for a command whose purpose is to show pupils: what it logs is no such place.
+    fn run_that_shows(&mut self, stand: &Stand, arguments: &[&str]) {
+        let (_, out) = self.run(stand, "json", arguments);
+        assert!(out.to_lowercase().contains(MARK), "{arguments:?} showed nobody: {out}");
+        let (_, text) = self.0.last_mut().unwrap();
+        *text = text.replacen(&out, "", 1);
+    }
+
     /// Runs it in both formats, with and without `--json`.
     fn all_ways(&mut self, stand: &Stand, arguments: &[&str]) {
         self.run(stand, "text", arguments);
         self.run(stand, "json", &[arguments, &["--json"]].concat());
     }
 
-    /// Nothing of it is about a person.
-    fn check(&self) {
+    /// Nothing of it is about a person, and it is long enough for the most talkative level.
+    fn check(&self, lines_min: usize) {
         let log: usize = self.0.iter().map(|(_, text)| text.lines().count()).sum();
-        assert!(1_000 < log, "only {log} lines were said: this is not the most talkative level");
+        assert!(lines_min < log, "only {log} lines were said: this is not the most talkative level");
         for (command, text) in &self.0 {
             for line in text.lines() {
                 let lower = line.to_lowercase();
@@ -118,6 +138,65 @@ fn brought(stand: &Stand, siecle: &mut Siecle) -> PathBuf {
     let path = folder.join(&file.name);
     fs::write(&path, &file.bytes).unwrap();
     path
+}
+
+/// The school's own exports, put beside what a hand brings.
+fn exported(stand: &Stand) -> Vec<String> {
+    let teleservice = hold(&stand.teleservice);
+    let known = teleservice.school(key().school).unwrap().pupils.values();
+    let pupils: Vec<_> = known.map(|one| one.pupil.clone()).collect();
+    let today: Date = hours(0).date_in(Zone::Europe__Paris);
+    let mut enrolled = exports::enrolled(&pupils);
+    for one in &mut enrolled {
+        one.division = Some(Division::parse("3 Z").unwrap());
+    }
+    let made = exports::exports(key().school, &pupils, &enrolled, today.and_hms_opt(7, 30, 0).unwrap()).unwrap();
+    let folder = stand.folder.path().join("brought");
+    let write = |(name, bytes): (&str, Vec<u8>)| {
+        fs::write(folder.join(name), bytes).unwrap();
+        folder.join(name).to_str().unwrap().to_owned()
+    };
+    made.into_iter().map(write).collect()
+}
+
+/// What the daemon logs, shows to machines, and tells of itself to everybody on the machine.
+fn daemon(stand: &Stand, said: &mut Said) {
+    let text = fs::read_to_string(stand.folder.path().join("navette.toml")).unwrap();
+    let more = "[status]\nlisten = \"127.0.0.1:0\"\n[log]\nformat = \"json\"\n";
+    let configuration = stand.write("daemon.toml", &format!("{text}{more}"));
+    let mut command = process::Command::new(env!("CARGO_BIN_EXE_navette"));
+    command.env("NAVETTE_CONFIG", configuration).env("NAVETTE_LOG", "trace").arg("daemon");
+    let mut program = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut log = BufReader::new(program.stderr.take().unwrap());
+    let mut line = String::new();
+    let address = loop {
+        line.clear();
+        assert!(0 < log.read_line(&mut line).unwrap(), "it ended without its pages");
+        said.0.push(("the daemon".to_owned(), line.clone()));
+        if let Some((_, rest)) = line.split_once("served on http://") {
+            break rest.split('/').next().unwrap().to_owned();
+        }
+    };
+    let own = format!("/proc/{}", program.id());
+    // Whoever waits for an answer must not keep the daemon waiting for somebody to read its log.
+    let rest = thread::spawn(move || {
+        let mut rest = String::new();
+        log.read_to_string(&mut rest).unwrap();
+        rest
+    });
+    for path in ["/metrics", "/healthz", "/readyz", "/api/status"] {
+        let mut socket = TcpStream::connect(&address).unwrap();
+        write!(socket, "GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.0 200"), "{path}: {answer}");
+        said.0.push((format!("GET {path}"), answer));
+    }
+    let arguments = fs::read_to_string(format!("{own}/cmdline")).unwrap();
+    assert_eq!(arguments, format!("{}\0daemon\0", env!("CARGO_BIN_EXE_navette")));
+    kill_process(Pid::from_child(&program), Signal::TERM).unwrap();
+    assert_eq!(program.wait().unwrap().code(), Some(0));
+    said.0.push(("the daemon".to_owned(), rest.join().unwrap()));
 }
 
 /// Names of all files and folders, and the text of those that may hold no name.
@@ -220,12 +299,74 @@ fn nothing_is_said_of_anybody() {
     ] {
         said.all_ways(&stand, command);
     }
+
+    // SIECLE's own exports, and other commands that show pupils: their logs show none.
+    let exports = exported(&stand);
+    for action in ["check", "load"] {
+        said.run_that_shows(
+            &stand,
+            &[&["roster", action], exports.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat(),
+        );
+    }
+    said.run_that_shows(&stand, &["roster", "show", UAI]);
+    said.all_ways(&stand, &["status"]);
+    daemon(&stand, &mut said);
     left(stand.folder.path(), &mut said);
-    said.check();
+    said.check(1_000);
 
     // The marks are really there: in what was sent, and in the database.
     let sent = files_with_mark(&stand.folder.path().join("files"));
     assert!(0 < sent, "no exchanged file names anybody");
+}
+
+/// Fields of the journal are those of no other log: the steps run here, at their most talkative, with a journal that listens.
+#[test]
+fn the_journal_hears_nothing_of_anybody() {
+    let stand = Stand::new();
+    arrives(&stand, 5, "QZXNOM");
+    arrives(&stand, 6, "QZXAUTRE");
+    stand.switch(!bool::default(), -48);
+    validates(&stand, 5, -40);
+    validates(&stand, 6, -40);
+    breaks(&stand, "ELEVE", &serde_json::json!({}));
+    breaks(&stand, "DEMANDE", &serde_json::json!({"version": 10, "choix": []}));
+    assert_eq!(stand.load(&row("3 A", -48, 100, None, 200)).0, 0);
+    hold(&stand.siecle).faults.fail_with(503, 1, Some(Topic::Lots));
+    hold(&stand.siecle).reject([PupilId(6)].into());
+
+    let path = stand.folder.path().join("journal");
+    let journal = UnixDatagram::bind(&path).unwrap();
+    let heard = thread::spawn(move || {
+        let (mut entries, mut entry) = (Vec::new(), vec![0; 1 << 20]);
+        loop {
+            let length = journal.recv(&mut entry).unwrap();
+            if length == 0 {
+                return entries;
+            }
+            entries.push(String::from_utf8_lossy(&entry[..length]).into_owned());
+        }
+    });
+    let subscriber = tracing_subscriber::registry().with(Journal::connect(&path).unwrap());
+    // On one thread, so that every task speaks to this subscriber.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    tracing::subscriber::with_default(subscriber, || {
+        runtime.block_on(async {
+            let options = config::load(&stand.folder.path().join("navette.toml")).unwrap();
+            let ctx = wire::context(&options, Crash::off()).await.unwrap();
+            let served = ctx.schools[&key().school].clone();
+            run::by_hand(&ctx, &served, Wish::Whole, None, hours(0)).await;
+            brought(&stand, &mut hold(&stand.siecle));
+            run::by_hand(&ctx, &served, Wish::Whole, None, hours(0)).await;
+            run::tick(&ctx, &BTreeSet::new(), hours(0)).await;
+            ctx.store.close().await;
+        });
+    });
+    UnixDatagram::unbound().unwrap().send_to(&[], &path).unwrap();
+    let said = Said(heard.join().unwrap().into_iter().map(|entry| ("the journal".to_owned(), entry)).collect());
+    said.check(200);
+    for field in ["MESSAGE_ID=", "LOT_NUMBER=", "ANOMALY_CODE="] {
+        assert!(said.0.iter().any(|(_, entry)| entry.contains(field)), "nothing with {field} was heard");
+    }
 }
 
 fn files_with_mark(folder: &Path) -> usize {

@@ -1,8 +1,18 @@
 //! Runs by hand and by the timer, seen from outside: lots and their numbers, dry runs, exit codes, what is shown.
 
-use crate::stand::{Stand, UAI, key, row};
-use navette::{domain::pupil::PupilId, sandbox::hold};
+use crate::stand::{Stand, UAI, hours, key, row};
+use navette::{
+    clock::Clock,
+    crash::Crash,
+    domain::{pupil::PupilId, time::Timestamp},
+    sandbox::hold,
+    store::{
+        Store,
+        lease::{self, Holder},
+    },
+};
 use std::{collections::BTreeMap, fs, path::Path};
+use tokio::runtime::Runtime;
 
 /// A school that is open, with one demand, and its calendar loaded.
 fn open() -> Stand {
@@ -38,6 +48,23 @@ fn a_second_run_sends_nothing_and_a_changed_choice_makes_one_new_lot() {
     assert_eq!(hold(&stand.siecle).version(key(), PupilId(1)), 2);
     assert_eq!(stand.run(&["resync", UAI]).0, 0, "a hand that wants it gets a lot, changed or not");
     assert_eq!(numbers(&stand).len(), 3);
+}
+
+#[test]
+fn a_school_that_another_run_holds_is_left_to_it() {
+    const STALE_AFTER_S: i64 = 150;
+    let stand = open();
+    let url = format!("sqlite:{}", stand.folder.path().join("navette.db").display());
+    let other = Holder { host: "elsewhere".to_owned(), process: 7 };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let store = Store::open(&url, Crash::off()).await.unwrap();
+        lease::take(&store, key().school, &other, Clock::Machine.now(), STALE_AFTER_S).await.unwrap().unwrap();
+        store.close().await;
+    });
+    let (exit, text) = stand.run(&["resync", UAI]);
+    assert_eq!(exit, 6, "{text}");
+    assert!(text.contains("process 7 on elsewhere holds the school"), "{text}");
+    assert_eq!(hold(&stand.siecle).version(key(), PupilId(1)), -1, "nothing was sent");
 }
 
 /// Every file under a folder, with its bytes.
@@ -150,6 +177,32 @@ fn a_school_or_lot_or_plan_that_is_not_there_is_a_fault_of_usage() {
     ];
     for arguments in asked {
         assert_eq!(stand.run(arguments).0, 2, "{arguments:?}");
+    }
+}
+
+/// Another machine took the school: a silent one gives way, one that lives is told of.
+#[test]
+fn who_holds_a_school_is_told_and_gives_way_once_it_is_silent() {
+    let stand = open();
+    assert_eq!(stand.run(&["resync", UAI]).0, 0);
+    let url = format!("sqlite:{}", stand.folder.path().join("navette.db").display());
+    let taken = |at: Timestamp| {
+        Runtime::new().unwrap().block_on(async {
+            let store = Store::open(&url, Crash::off()).await.unwrap();
+            let other = Holder { host: "ailleurs".to_owned(), process: 4_242 };
+            lease::take(&store, key().school, &other, at, 60).await.unwrap().unwrap();
+            store.close().await;
+        });
+    };
+    taken(hours(-1));
+    let (exit, text) = stand.run(&["resync", UAI]);
+    assert_eq!(exit, 0, "{text}");
+    let since = Clock::Machine.now();
+    taken(since);
+    let (exit, text) = stand.run(&["resync", UAI]);
+    assert_eq!(exit, 6, "{text}");
+    for word in ["4242", "ailleurs", &since.rfc3339_utc()[..19]] {
+        assert!(text.contains(word), "{word}: {text}");
     }
 }
 

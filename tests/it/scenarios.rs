@@ -1,6 +1,5 @@
 //! Plays every scenario of fixtures/: on its own transport, on the other one, and minute by minute.
 
-use navette::domain::anomaly::Code;
 use navette::replay::{
     golden,
     player::{How, play},
@@ -11,7 +10,6 @@ use navette::replay::{
 use rstest::rstest;
 use sha2::{Digest, Sha256};
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -131,17 +129,4 @@ fn released_goldens_are_kept(#[case] name: &str) {
         let line = format!("{found}  {}\n", exchanged.file_name().unwrap().display());
         assert_eq!(String::from_utf8_lossy(&expected[digest]), line, "{}", digest.display());
     }
-}
-
-/// So that no code is forgotten: each is expected by name in some scenario.
-#[test]
-fn every_anomaly_code_is_expected_somewhere() {
-    let texts: Vec<String> =
-        all().into_iter().map(|folder| fs::read_to_string(folder.join("scenario.toml")).unwrap()).collect();
-    let unseen: BTreeSet<&str> = Code::ALL
-        .into_iter()
-        .map(Code::as_str)
-        .filter(|code| !texts.iter().any(|text| text.contains(&format!("\"{code}:"))))
-        .collect();
-    assert_eq!(unseen, BTreeSet::new());
 }

@@ -14,7 +14,8 @@ use navette::{
     },
     sandbox::hold,
     store::{
-        anomalies, campaigns,
+        anomalies,
+        facts::{self, Known},
         lease::{self, Lease},
         ledger, nights as recorded, orders as ordered, responses as taken,
     },
@@ -101,8 +102,8 @@ impl Actor<'_> {
         told.push(format!("{:?}", anomalies::list(&mut tx, None, bool::default()).await.unwrap()));
         told.push(format!("{:?}", taken::response_files_seen(&mut tx, school()).await.unwrap()));
         told.push(format!("{:?}", recorded::list(&mut tx, school(), 20).await.unwrap()));
-        for key in campaigns::keys(&mut tx, school()).await.unwrap() {
-            told.push(format!("{:?}", campaigns::journal(&mut tx, key).await.unwrap()));
+        for Known { key, journal, .. } in facts::of_school(&mut tx, school()).await.unwrap() {
+            told.push(format!("{journal:?}"));
             told.push(format!("{:?}", taken::to_carry(&mut tx, key).await.unwrap()));
             told.push(format!("{:?}", ledger::siecle_holds(&mut tx, key).await.unwrap()));
         }

@@ -208,6 +208,30 @@ fn a_restored_backup_passes_the_numbers_that_were_used_after_it() {
     assert_eq!(hold(&stand.siecle).version(key(), PupilId(2)), 1);
 }
 
+/// The words of a far side may be about people: a code is told everywhere, they only to whoever asks for them.
+#[test]
+fn what_siecle_said_of_a_lot_is_told_where_it_is_asked_for() {
+    let stand = open();
+    let copy = stand.folder.path().join("copy.db");
+    assert_eq!(stand.run(&["backup", copy.to_str().unwrap()]).0, 0);
+    assert_eq!(stand.run(&["resync", UAI]).0, 0, "lot 2 leaves");
+    restore(&stand, &copy);
+    // On a new machine, where our own files do not tell that the number was used.
+    fs::remove_dir_all(stand.folder.path().join("files")).unwrap();
+    let (exit, said) = stand.run(&["resync", UAI]);
+    assert_eq!(exit, 7, "{said}");
+    let words = "given to another file";
+    for arguments in [["lots", "list", UAI].as_slice(), &["lots", "show", UAI, "2"]] {
+        let (_, text) = stand.run(arguments);
+        assert!(text.contains("(NUM_ENVOI)\n") && !text.contains(words), "{text}");
+        assert!(!stand.json(arguments).to_string().contains(words));
+    }
+    let asked = ["lots", "show", UAI, "2", "--words"];
+    let (_, text) = stand.run(&asked);
+    assert!(text.contains("(NUM_ENVOI)\n") && text.contains(words), "{text}");
+    assert!(stand.json(&asked)["reason"].as_str().unwrap().contains(words));
+}
+
 /// As deploy/README.md tells it.
 fn restore(stand: &Stand, copy: &Path) {
     let database = stand.folder.path().join("navette.db");

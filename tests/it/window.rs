@@ -142,7 +142,8 @@ fn a_lot_in_doubt_keeps_the_service_closed_until_it_is_settled() {
     {
         let mut siecle = hold(&stand.siecle);
         siecle.faults.lose_reply(1, Some(Topic::Lots));
-        siecle.faults.fail_with(400, 1, Some(Topic::Receipts));
+        // Asked at once, and again once all lots have left.
+        siecle.faults.fail_with(400, 2, Some(Topic::Receipts));
     }
     assert_eq!(stand.run(&["resync", UAI]).0, 7);
     reopen(&stand, 4, "LOT_IN_DOUBT");

@@ -46,9 +46,8 @@ pub fn encode(files: &[ListedResponse]) -> String {
 /// Reads the listing of one school and year.
 ///
 /// # Errors
-/// `JSON` when it is none; `VALEUR` for a name that is no response file of that school and number (one of another year is
-/// refused by name, `ANNEE`, not the whole listing), a malformed
-/// digest, or numbers that do not rise.
+/// `JSON` when it is none; `VALEUR` for a name that is no response file of that school, a malformed digest, or numbers that
+/// do not rise. A name of another year or number is its file's affair (`ANNEE`, `NUM_ENVOI`), not the listing's.
 pub fn decode(school: SchoolKey, bytes: &[u8]) -> Result<Vec<ListedResponse>, Fault> {
     let mut files = Vec::new();
     let mut last = 0;
@@ -58,9 +57,7 @@ pub fn decode(school: SchoolKey, bytes: &[u8]) -> Result<Vec<ListedResponse>, Fa
             return Err(bad_member("num_envoi"));
         }
         let name = FileName::parse(&wire.nom)
-            .filter(|name| {
-                name.document == Document::Responses && name.key.school.uai == school.uai && name.number == number
-            })
+            .filter(|name| name.document == Document::Responses && name.key.school.uai == school.uai)
             .ok_or_else(|| bad_member("nom"))?;
         let sha256 = parse_hex(&wire.sha256).ok_or_else(|| bad_member("sha256"))?;
         files.push(ListedResponse { number, name, sha256, size_bytes: wire.taille });
@@ -94,7 +91,6 @@ mod tests {
 
     #[rstest]
     #[case::other_school(r#""nom":"0380001V"#, r#""nom":"0750654D"#, CODE_VALUE)]
-    #[case::other_number("00003.csv", "00004.csv", CODE_VALUE)]
     #[case::a_lot("-REP-", "-DEM-", CODE_VALUE)]
     #[case::a_path("\"0380001V", "\"../0380001V", CODE_VALUE)]
     #[case::zero("\"num_envoi\":3", "\"num_envoi\":0", CODE_VALUE)]
@@ -105,6 +101,14 @@ mod tests {
     fn what_is_no_listing(#[case] right: &str, #[case] wrong: &str, #[case] code: &str) {
         let body = encode(&[listed(3)]).replacen(right, wrong, 1);
         assert_eq!(decode(school(), body.as_bytes()).unwrap_err().code, code, "{body}");
+    }
+
+    #[test]
+    fn a_name_of_another_number_is_its_files_affair() {
+        let body = encode(&[listed(3), listed(5)]).replace("00003.csv", "00004.csv");
+        let numbers: Vec<_> =
+            decode(school(), body.as_bytes()).unwrap().iter().map(|file| (file.number, file.name.number)).collect();
+        assert_eq!(numbers, [(3, 4), (5, 5)]);
     }
 
     #[test]

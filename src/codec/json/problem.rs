@@ -8,6 +8,10 @@ use serde_json::Value;
 pub const MEDIA_TYPE: &str = "application/problem+json";
 /// What the `type` of our problems begins with: a name, not a place to visit.
 const TYPE_BASE: &str = "https://navette.invalid/problemes";
+/// A code is one word that can stand in a log and a table; ours have at most 20 signs, and no other system is bound by that.
+const CODE_CHARS_MAX: usize = 40;
+/// A sentence that is longer is a page, and nobody reads that in a table.
+const DETAIL_CHARS_MAX: usize = 300;
 
 /// Whose fault it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +36,9 @@ impl ProblemKind {
 pub struct Problem {
     /// Technical or business, from the end of `type`.
     pub kind: ProblemKind,
-    /// Its code: `code`, else `title`, else empty.
+    /// Its code: `code`, else `title`, else empty; one word.
     pub code: String,
-    /// One sentence; may be empty.
+    /// One sentence in one line; may be empty.
     pub detail: String,
 }
 
@@ -59,8 +63,18 @@ pub fn decode(body: &[u8]) -> Option<Problem> {
     let text = |name: &str| value.get(name).and_then(Value::as_str);
     let kinds = [ProblemKind::Technical, ProblemKind::Business];
     let kind = text("type").and_then(|uri| kinds.into_iter().find(|kind| uri.ends_with(kind.ending())))?;
-    let code = text("code").or_else(|| text("title")).unwrap_or_default().to_owned();
-    Some(Problem { kind, code, detail: text("detail").unwrap_or_default().to_owned() })
+    let code = one_word(text("code").or_else(|| text("title")).unwrap_or_default());
+    Some(Problem { kind, code, detail: one_line(text("detail").unwrap_or_default()) })
+}
+
+/// What a far side writes where a code belongs ends in logs: no sentence, and nothing that a terminal would obey.
+fn one_word(text: &str) -> String {
+    let sign = |it: char| if it.is_ascii_alphanumeric() || matches!(it, '_' | '-' | '.') { it } else { '_' };
+    text.trim().chars().take(CODE_CHARS_MAX).map(sign).collect()
+}
+
+fn one_line(text: &str) -> String {
+    text.trim().chars().take(DETAIL_CHARS_MAX).map(|it| if it.is_control() { ' ' } else { it }).collect()
 }
 
 #[cfg(test)]
@@ -78,10 +92,22 @@ mod tests {
         assert_eq!(decode(body.as_bytes()), Some(problem));
     }
 
+    #[test]
+    fn a_page_and_what_a_terminal_obeys_become_a_line() {
+        let body = serde_json::json!({
+            "type": "/metier", "code": "C".repeat(1_000), "detail": format!("ligne 3\u{1b}[2J\n{}", "é".repeat(1_000)),
+        });
+        let Problem { code, detail, .. } = decode(body.to_string().as_bytes()).unwrap();
+        assert_eq!((code.len(), detail.chars().count()), (CODE_CHARS_MAX, DETAIL_CHARS_MAX));
+        assert!(detail.starts_with("ligne 3 [2J é"), "{detail}");
+    }
+
     #[rstest]
     #[case::title_when_no_code(r#"{"type":"/metier","title":"OUVERT"}"#, Some((ProblemKind::Business, "OUVERT")))]
     #[case::bare_type(r#"{"type":"/technique"}"#, Some((ProblemKind::Technical, "")))]
     #[case::code_of_another_type(r#"{"type":"x/metier","code":12,"title":"T"}"#, Some((ProblemKind::Business, "T")))]
+    #[case::a_sentence(r#"{"type":"/metier","title":"File not found"}"#, Some((ProblemKind::Business, "File_not_found")))]
+    #[case::a_terminal_obeys(r#"{"type":"/metier","code":"A\u001b[2J"}"#, Some((ProblemKind::Business, "A__2J")))]
     #[case::about_blank(r#"{"type":"about:blank","title":"Not Found"}"#, None)]
     #[case::no_type(r#"{"title":"OUVERT"}"#, None)]
     #[case::not_an_object("[]", None)]

@@ -1,0 +1,11 @@
+-- How the far sides of a school looked when a run last saw them, since when: alerts between two runs tell it.
+CREATE TABLE far_side (
+    uai TEXT NOT NULL,
+    year INTEGER NOT NULL,
+    reachable INTEGER NOT NULL CHECK (reachable IN (0, 1)),
+    clock_skew_ms INTEGER,
+    teleservice_refuses INTEGER NOT NULL CHECK (teleservice_refuses IN (0, 1)),
+    siecle_refuses INTEGER NOT NULL CHECK (siecle_refuses IN (0, 1)),
+    changed_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (uai, year)
+) STRICT;
