@@ -166,8 +166,7 @@ async fn show(desk: &Desk, campaign: &Campaign, global: &Global) -> anyhow::Resu
         let known = status.campaigns.iter().find(|it| it.key == key);
         let alerts: Vec<(&str, &str)> =
             known.iter().flat_map(|it| &it.alerts).map(|it| (it.code.as_str(), it.todo.as_str())).collect();
-        let next = known.map(|it| it.next.clone()).unwrap_or_default();
-        let shown = Shown { served, facts: &facts, policy: desk.ctx.settings.policy, now, alerts, next };
+        let shown = Shown { served, facts: &facts, policy: desk.ctx.settings.policy, now, alerts };
         documents.push(shown.json());
         if !global.json {
             print(&shown.text())?;
@@ -209,8 +208,6 @@ struct Shown<'a> {
     policy: Policy,
     now: Timestamp,
     alerts: Vec<(&'a str, &'a str)>,
-    /// The guard's instants, and the next night's.
-    next: Vec<(&'static str, Timestamp)>,
 }
 
 impl Shown<'_> {
@@ -250,11 +247,12 @@ impl Shown<'_> {
             text.push_str(&format!("  {what:<34} {said}\n"));
         }
         text.push_str("\nProchaines échéances (heure locale, puis UTC) :\n");
-        if self.next.is_empty() {
+        let next = self.facts.next_instants(self.now);
+        if next.is_empty() {
             text.push_str("  aucune\n");
         }
-        for (what, at) in &self.next {
-            text.push_str(&format!("  {:<34} {}\n", status::instant_label(what), spoken(*at, zone)));
+        for (what, at) in next {
+            text.push_str(&format!("  {:<34} {}\n", what.label(), spoken(at, zone)));
         }
         for (code, todo) in &self.alerts {
             text.push_str(&format!("\nAlerte {code} : {todo}\n"));
@@ -362,9 +360,12 @@ impl Shown<'_> {
             .zip(self.verdicts())
             .map(|(name, (_, would))| ((*name).to_owned(), would.json(zone)))
             .collect();
-        let next = self.next.iter();
-        let next = next.map(|(what, at)| json!({ "what": what, "at": at.rfc3339_utc(), "local": at.rfc3339_in(zone) }));
-        let next: Vec<Value> = next.collect();
+        let next: Vec<Value> = self
+            .facts
+            .next_instants(self.now)
+            .into_iter()
+            .map(|(what, at)| json!({ "what": what.as_str(), "at": at.rfc3339_utc(), "local": at.rfc3339_in(zone) }))
+            .collect();
         let alerts: Vec<Value> = self.alerts.iter().map(|(code, todo)| json!({ "code": code, "todo": todo })).collect();
         json!({
             "uai": school.uai.as_str(), "year": school.year.get(), "level": level.code(), "phase": phase.code(),

@@ -354,9 +354,9 @@ fn the_journal_hears_nothing_of_anybody() {
             let options = config::load(&stand.folder.path().join("navette.toml")).unwrap();
             let ctx = wire::context(&options, Crash::off()).await.unwrap();
             let served = ctx.schools[&key().school].clone();
-            run::by_hand(&ctx, &served, Wish::Whole, None, hours(0)).await;
+            run::told::log(key().school, &run::by_hand(&ctx, &served, Wish::Whole, None, hours(0)).await);
             brought(&stand, &mut hold(&stand.siecle));
-            run::by_hand(&ctx, &served, Wish::Whole, None, hours(0)).await;
+            run::told::log(key().school, &run::by_hand(&ctx, &served, Wish::Whole, None, hours(0)).await);
             run::tick(&ctx, &BTreeSet::new(), hours(0)).await;
             ctx.store.close().await;
         });

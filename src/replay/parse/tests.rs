@@ -126,7 +126,7 @@ fn a_wrong_step_is_refused_with_its_line(#[case] rest: &str, #[case] expected: &
     assert_eq!(faults(&with_step(rest)), [expected]);
 }
 
-/// A second school, a second campaign of the first, and a step of these lines, which begin on line 25.
+/// A second school, a second campaign of the first, and a step of these lines, told as line 23.
 fn among_several(rest: &str) -> String {
     let school = r#"[[school]]
 uai = "0590181B"
@@ -156,7 +156,7 @@ councils = { "3 A" = "2020-03-05T16:15:00" }
 #[case("do = \"expect\"\nuai = \"0380001V\"\nstate = \"Open\"", &[CAMPAIGN])]
 #[case("do = \"expect\"\nuai = \"0380001V\"\nlocked = { jules = true }", &[CAMPAIGN])]
 #[case("do = \"expect\"\nuai = \"0380001V\"\nphase = \"DEFINITIVE\"\nlots = 1", &[])]
-#[case("do = \"open\"", &[SCHOOL, CAMPAIGN])]
+#[case("do = \"open\"", &[CAMPAIGN, SCHOOL])]
 fn a_step_names_its_school_and_its_campaign_where_there_are_several(#[case] rest: &str, #[case] expected: &[&str]) {
     assert_eq!(faults(&among_several(rest)), expected);
 }
