@@ -131,7 +131,7 @@ fn a_crowded_schools_page_is_sound_and_prints() {
         let pages = Pages::of(ctx.clone()).await;
         let browser = Browser::start().await;
         looked_at(&browser, &pages, "/", "school-crowded").await;
-        for wanted in [name.as_str(), "DERIVE", "À faire", "500", "Aucun conseil n'est prévu pour"] {
+        for wanted in [name.as_str(), "DERIVE", "À faire", "501 élèves", "Aucun conseil n'est prévu pour"] {
             browser.sees(wanted).await;
         }
         assert!(browser.prints("school-crowded").await.starts_with(b"%PDF-"));

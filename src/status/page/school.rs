@@ -13,7 +13,10 @@ use crate::run::{
     status::{CampaignStatus, instant_label},
 };
 use crate::status::page::{timeline::Timeline, words};
-use crate::store::ledger::{LotRow, LotState};
+use crate::store::{
+    ledger::{LotRow, LotState},
+    responses::FileState,
+};
 use askama::Template;
 
 /// Lots and response files listed: the latest.
@@ -259,11 +262,18 @@ fn doubts(details: &Details, zone: Zone) -> Vec<String> {
             title(hold.key)
         )
     });
+    // A file that waits for the closing has no plan that could tell of it.
+    let waiting = details.files.iter().filter(|file| file.state == FileState::Held);
+    let files = waiting.map(|file| {
+        let code = file.code.as_deref().unwrap_or_default();
+        let since = french(file.recorded_at.civil_in(zone));
+        format!("Le fichier de réponses {} est retenu depuis le {since} ({code}).", file.number)
+    });
     let doubts = details.lots.iter().filter(|row| row.state == LotState::InDoubt).map(|row| {
         let cut = french(row.record.stamped_at.civil_in(zone));
         format!("L'envoi {} du {cut} est en doute : nul ne sait s'il est arrivé dans Siècle.", row.record.number)
     });
-    held.chain(doubts).collect()
+    held.chain(files).chain(doubts).collect()
 }
 
 impl Campaign {
