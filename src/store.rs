@@ -109,11 +109,11 @@ impl From<MigrateError> for StoreError {
 }
 
 impl StoreError {
-    /// Whether the database is out of reach, or its connection broke: what was begun is to be taken up once it is back.
-    pub fn is_lost(&self) -> bool {
+    /// What the engine's driver said, whoever shared it.
+    fn driver(&self) -> Option<&sqlx::Error> {
         match self {
-            Self::Database(fault) => is_lost(fault),
-            Self::Together(fault) => fault.is_lost(),
+            Self::Database(fault) => Some(fault),
+            Self::Together(fault) => fault.driver(),
             Self::Damaged(_)
             | Self::Migration(_)
             | Self::Newer(_)
@@ -124,27 +124,18 @@ impl StoreError {
             | Self::Conflict { .. }
             | Self::FeedMoved(_)
             | Self::NumbersUsedUp(_)
-            | Self::Elsewhere(_) => false,
+            | Self::Elsewhere(_) => None,
         }
+    }
+
+    /// Whether the database is out of reach, or its connection broke: what was begun is to be taken up once it is back.
+    pub fn is_lost(&self) -> bool {
+        self.driver().is_some_and(is_lost)
     }
 
     /// Whether its disk is full or fails: what is on it can't be written, and may be well.
     pub fn is_full(&self) -> bool {
-        match self {
-            Self::Database(fault) => matches!(primary_code(fault), Some(sqlite::FULL | sqlite::IO)),
-            Self::Together(fault) => fault.is_full(),
-            Self::Damaged(_)
-            | Self::Migration(_)
-            | Self::Newer(_)
-            | Self::File { .. }
-            | Self::Url
-            | Self::Stopped
-            | Self::LeaseLost(_)
-            | Self::Conflict { .. }
-            | Self::FeedMoved(_)
-            | Self::NumbersUsedUp(_)
-            | Self::Elsewhere(_) => false,
-        }
+        self.driver().is_some_and(|fault| matches!(primary_code(fault), Some(sqlite::FULL | sqlite::IO)))
     }
 
     /// Whether the database itself is damaged: waiting does not mend it.
