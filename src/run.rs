@@ -265,18 +265,18 @@ pub async fn read_and_enforce(
     Ok(far)
 }
 
-/// Sends the orders that are intended, and reads the feed for what they made.
+/// Sends the orders that are intended, and reads the feed for what they made; answers whether there were any.
 ///
 /// # Errors
 /// The store's.
-pub async fn give(ctx: &Context, served: &Served, now: Timestamp, done: &mut Done) -> Result<(), StepError> {
+pub async fn give(ctx: &Context, served: &Served, now: Timestamp, done: &mut Done) -> Result<bool, StepError> {
     let given = orders::deliver(ctx, served, now).await?;
     let any = 0 < given.orders;
     done.add(given);
     if any {
         read_again(ctx, served, now, done).await?;
     }
-    Ok(())
+    Ok(any)
 }
 
 /// Reads the feed once more, with what became of the orders.
@@ -399,11 +399,9 @@ async fn steps(
     let fetched = ctx.clock.now();
     done.took(Step::Responses, settled, fetched);
     responses::carry(ctx, lease, Carry::Everything, now).await?;
-    let ordered = orders::deliver(ctx, served, now).await?;
-    let any = 0 < ordered.orders;
-    done.add(ordered);
+    let read = give(ctx, served, now, done).await?;
     // What families validated meanwhile leaves with this night's demands.
-    if any || far.reachable {
+    if !read && far.reachable {
         read_again(ctx, served, now, done).await?;
     }
     let given = ctx.clock.now();
