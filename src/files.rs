@@ -3,20 +3,22 @@
 //! A file exists once its `NAME.sha256` stands beside it (siecle.md, common rules). What the bytes mean is the codec's
 //! to say; which folder they belong in, the caller's.
 
+mod digest;
 mod in_place;
 mod temporaries;
 
+pub use digest::{digest_line, digest_name, parse_digest_line};
 pub use in_place::keep_copy;
 
 use crate::crash::{Crash, Point};
 use crate::files::{
+    digest::{DIGEST_ENDING, read_digest},
     in_place::{make_private_dir, put},
     temporaries::Temporaries,
 };
 use sha2::{Digest, Sha256};
 use std::{
     ffi::OsStr,
-    fmt::Write as _,
     fs::{self, File},
     io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
@@ -25,12 +27,8 @@ use std::{
 };
 use tempfile::TempPath;
 
-/// Ending of the digest's name.
-const DIGEST_ENDING: &str = ".sha256";
 /// Ending of a temporary name; it begins with a dot, so that no listing shows it.
 const TEMPORARY_ENDING: &str = ".tmp";
-/// Longest digest file read: 64 digits, two marks, a file name and a line end fit many times over.
-const DIGEST_BYTES_MAX: u64 = 4_096;
 /// Rights of what supervision reads under another user's name.
 const PUBLIC_FILE_MODE: u32 = 0o644;
 
@@ -97,6 +95,8 @@ enum Keeping {
     ForGood,
     /// The program's end only.
     ForAPlay,
+    /// Nothing: they are looked at, and never made, replaced or removed.
+    Nothing,
 }
 
 impl Files {
@@ -111,6 +111,11 @@ impl Files {
         Self { crash, keeping: Keeping::ForAPlay, ..Self::default() }
     }
 
+    /// Files of a dry run: what stands is read, and answered as it would be; nothing is written or removed.
+    pub fn for_a_dry_run() -> Self {
+        Self { keeping: Keeping::Nothing, ..Self::default() }
+    }
+
     /// Publishes `bytes` as `name` in the folder `dir`, its digest last. The same bytes again change nothing, and
     /// finish what a crash left half done.
     ///
@@ -120,6 +125,9 @@ impl Files {
         let keeping = self.keeping;
         let file = Publication { dir: dir.to_owned(), name: name.to_owned(), bytes: bytes.to_vec(), keeping };
         let (file, temporaries) = (Arc::new(file), self.temporaries.clone());
+        if keeping == Keeping::Nothing {
+            return self.blocking(move || holds(&file.dir.join(&file.name), &file.bytes).map(|_| ())).await;
+        }
         let written = self
             .blocking({
                 let file = Arc::clone(&file);
@@ -156,7 +164,7 @@ impl Files {
     /// `Io` when the machine fails.
     pub async fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), FileFault> {
         let (path, bytes) = (path.to_owned(), bytes.to_vec());
-        self.blocking(move || put(&path, &bytes, PUBLIC_FILE_MODE)).await
+        self.changing(move || put(&path, &bytes, PUBLIC_FILE_MODE)).await
     }
 
     /// Reads a plain file of at most `limit` bytes, digest or not.
@@ -204,7 +212,7 @@ impl Files {
     /// `Io` when the machine fails; what is missing is no fault.
     pub async fn remove_published(&self, dir: &Path, name: &str) -> Result<bool, FileFault> {
         let (dir, name, keeping) = (dir.to_owned(), name.to_owned(), self.keeping);
-        self.blocking(move || {
+        self.changing(move || {
             let digest = remove(&dir.join(format!("{name}{DIGEST_ENDING}")))?;
             let file = remove(&dir.join(&name))?;
             sync_dir(&dir, keeping)?;
@@ -286,7 +294,7 @@ impl Files {
     /// `Io` when the machine fails.
     pub async fn create_private_dir(&self, dir: &Path) -> Result<(), FileFault> {
         let (dir, keeping) = (dir.to_owned(), self.keeping);
-        self.blocking(move || {
+        self.changing(move || {
             make_private_dir(&dir)?;
             dir.parent()
                 .filter(|parent| !parent.as_os_str().is_empty())
@@ -301,27 +309,12 @@ impl Files {
     /// `Io` when the machine fails.
     pub async fn purge(&self, dir: &Path) -> Result<(), FileFault> {
         let dir = dir.to_owned();
-        self.blocking(move || match fs::remove_dir_all(&dir) {
+        self.changing(move || match fs::remove_dir_all(&dir) {
             Err(gone) if gone.kind() == ErrorKind::NotFound => Ok(()),
             done => done.map_err(fault("purge", &dir)),
         })
         .await
     }
-}
-
-/// The line of `sha256sum` for a file.
-pub fn digest_line(name: &str, sha256: &[u8; 32]) -> String {
-    let mut line = String::with_capacity(2 * sha256.len() + name.len() + 3);
-    for byte in sha256 {
-        // Writing to a String cannot fail.
-        let _ = write!(line, "{byte:02x}");
-    }
-    line + "  " + name + "\n"
-}
-
-/// The name of a file's digest.
-pub fn digest_name(name: &str) -> String {
-    format!("{name}{DIGEST_ENDING}")
 }
 
 /// What is to stand under which name.
@@ -360,6 +353,17 @@ impl Files {
         .await
     }
 
+    /// Runs what changes something, which a dry run leaves undone.
+    async fn changing<T: Default + Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, FileFault> + Send + 'static,
+    ) -> Result<T, FileFault> {
+        match self.keeping {
+            Keeping::ForGood | Keeping::ForAPlay => self.blocking(work).await,
+            Keeping::Nothing => Ok(T::default()),
+        }
+    }
+
     /// Runs what blocks beside the runtime's own threads; a play has its thread to itself.
     async fn blocking<T: Send + 'static>(
         &self,
@@ -367,7 +371,7 @@ impl Files {
     ) -> Result<T, FileFault> {
         match self.keeping {
             Keeping::ForAPlay => work(),
-            Keeping::ForGood => match tokio::task::spawn_blocking(work).await {
+            Keeping::ForGood | Keeping::Nothing => match tokio::task::spawn_blocking(work).await {
                 Ok(done) => done,
                 Err(broken) => Err(fault("work on", Path::new("the files"))(io::Error::other(broken))),
             },
@@ -406,36 +410,6 @@ fn read_within(path: &Path, limit: u64) -> Result<Vec<u8>, FileFault> {
     if limit < bytes.len() as u64 { Err(too_large()) } else { Ok(bytes) }
 }
 
-fn read_digest(dir: &Path, name: &str) -> Result<Option<[u8; 32]>, FileFault> {
-    let malformed = || FileFault::DigestLine(dir.join(name));
-    match read_within(&dir.join(format!("{name}{DIGEST_ENDING}")), DIGEST_BYTES_MAX) {
-        Err(missing) if missing.is_missing() => Ok(None),
-        Err(FileFault::TooLarge { .. }) => Err(malformed()),
-        Err(other) => Err(other),
-        Ok(bytes) => {
-            let line = std::str::from_utf8(&bytes).map_err(|_| malformed())?;
-            parse_digest_line(line, name).map(Some).ok_or_else(malformed)
-        }
-    }
-}
-
-/// The digest of one line of `sha256sum` that names `name`; other hands may have written it, so either mark (text or
-/// binary), upper case and either line end will do.
-pub fn parse_digest_line(line: &str, name: &str) -> Option<[u8; 32]> {
-    let line = line.strip_suffix('\n').unwrap_or(line);
-    let line = line.strip_suffix('\r').unwrap_or(line);
-    let (hex, rest) = line.split_at_checked(64)?;
-    let named = rest.strip_prefix("  ").or_else(|| rest.strip_prefix(" *"))?;
-    if named != name || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut sha256 = [0; 32];
-    for (at, byte) in sha256.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(hex.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(sha256)
-}
-
 /// Writes `bytes` under a temporary name, 0600, on disk before it answers. The name is not removed when the caller
 /// is dropped: a crash would not have removed it either.
 fn write_temporary(file: &Publication) -> Result<PathBuf, FileFault> {
@@ -471,7 +445,7 @@ fn sync_dir(dir: &Path, keeping: Keeping) -> Result<(), FileFault> {
 fn sync(file: &File, keeping: Keeping) -> io::Result<()> {
     match keeping {
         Keeping::ForGood => file.sync_all(),
-        Keeping::ForAPlay => Ok(()),
+        Keeping::ForAPlay | Keeping::Nothing => Ok(()),
     }
 }
 
@@ -510,6 +484,22 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[tokio::test]
+    async fn a_dry_run_reads_and_changes_nothing() {
+        let (dir, own, dry) = (dir(), Files::default(), Files::for_a_dry_run());
+        own.publish(dir.path(), NAME, BYTES).await.unwrap();
+        let before = everything(dir.path());
+        dry.publish(dir.path(), "new.xml", BYTES).await.unwrap();
+        dry.publish(&dir.path().join("nowhere"), NAME, BYTES).await.unwrap();
+        assert!(matches!(dry.publish(dir.path(), NAME, b"other").await, Err(FileFault::Conflict(_))));
+        dry.replace(&dir.path().join("metrics.prom"), BYTES).await.unwrap();
+        dry.create_private_dir(&dir.path().join("folder")).await.unwrap();
+        assert!(!dry.remove_published(dir.path(), NAME).await.unwrap());
+        dry.purge(dir.path()).await.unwrap();
+        assert_eq!(everything(dir.path()), before);
+        assert_eq!(dry.read_verified(dir.path(), NAME, LIMIT).await.unwrap().as_deref(), Some(BYTES));
     }
 
     #[tokio::test]

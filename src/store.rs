@@ -23,6 +23,7 @@ pub mod orders;
 pub mod outbox;
 pub mod pupils;
 pub mod purge;
+mod rehearsal;
 pub mod responses;
 pub mod roster;
 pub mod scratch;

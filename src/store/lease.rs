@@ -169,6 +169,15 @@ pub async fn release(tx: &mut Tx, lease: &Lease) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Lets go of a school, whoever holds it: of a copy that nobody else works on.
+///
+/// # Errors
+/// When the database cannot be used.
+pub async fn let_go(tx: &mut Tx, school: SchoolKey) -> Result<(), StoreError> {
+    tx.execute("UPDATE lease SET held = 0 WHERE uai = $1 AND year = $2", values![school.uai, school.year]).await?;
+    Ok(())
+}
+
 /// Who holds a school now.
 ///
 /// # Errors

@@ -3,7 +3,12 @@
 use crate::crash::Crash;
 use crate::store::db::Engine;
 use crate::store::lease::Holding;
-use crate::store::{Store, StoreError, group::Group, lone::Lone, scratch};
+use crate::store::{
+    Store, StoreError,
+    group::Group,
+    lone::{self, Lone},
+    scratch,
+};
 use sqlx::{
     PgPool, SqlitePool,
     migrate::Migrator,
@@ -43,7 +48,7 @@ const FOLDER_MODE: u32 = 0o700;
 /// Connections are tried out.
 const TRIED: bool = true;
 /// Migrations are run, not marked as run.
-const MARKS_ONLY: bool = false;
+pub(crate) const MARKS_ONLY: bool = false;
 
 pub(crate) static SQLITE: Migrator = sqlx::migrate!("src/store/migrations/sqlite");
 pub(crate) static POSTGRES: Migrator = sqlx::migrate!("src/store/migrations/postgres");
@@ -75,7 +80,7 @@ impl Store {
         let engine = if scratch::is_server(url) {
             open_server(url).await?
         } else if url == scratch::MEMORY {
-            open_memory().await?
+            open_memory(None).await?
         } else {
             open_file(&file_of(url).ok_or(StoreError::Url)?, synchronous).await?
         };
@@ -88,6 +93,30 @@ impl Store {
     /// # Errors
     /// When the URL is none of ours, or the database cannot be used.
     pub async fn existing(url: &str, crash: Crash) -> Result<Option<Self>, StoreError> {
+        let read_only = true;
+        Self::there(url, crash, |options, _| Ok(options.read_only(read_only))).await
+    }
+
+    /// The same for who leaves no trace: not even the write-ahead log that whoever may only read an SQLite file makes
+    /// beside it, and cannot take away again.
+    ///
+    /// # Errors
+    /// As `existing`.
+    pub async fn untouched(url: &str, crash: Crash) -> Result<Option<Self>, StoreError> {
+        Self::there(url, crash, |options, path| {
+            // A log that is there is another's, or was left by a crash: it stays as it is.
+            let log = format!("{}-wal", path.display());
+            let read_only = Path::new(&log).try_exists().map_err(fault_at(path))?;
+            Ok(if read_only { options.read_only(read_only) } else { options.pragma("query_only", "on") })
+        })
+        .await
+    }
+
+    async fn there(
+        url: &str,
+        crash: Crash,
+        opening: impl FnOnce(SqliteConnectOptions, &Path) -> Result<SqliteConnectOptions, StoreError>,
+    ) -> Result<Option<Self>, StoreError> {
         let engine = if scratch::is_server(url) {
             Engine::Postgres(connect(url).await?)
         } else {
@@ -95,12 +124,16 @@ impl Store {
             if !path.try_exists().map_err(fault_at(&path))? {
                 return Ok(None);
             }
-            let read_only = true;
-            let options = connecting(SqliteConnectOptions::new().filename(&path).read_only(read_only));
+            let options = connecting(opening(SqliteConnectOptions::new().filename(&path), &path)?);
             let pool = one_connection().connect_with(options).await?;
             Engine::Sqlite { writer: pool.clone(), readers: pool, group: None }
         };
         Ok(Some(Self { engine, crash, holding: Holding::default() }))
+    }
+
+    /// An empty database in memory, with the tables that migration `version` left; all of them where that is none.
+    pub(crate) async fn memory_of(version: Option<i64>) -> Result<Self, StoreError> {
+        Ok(Self { engine: open_memory(version).await?, crash: Crash::off(), holding: Holding::default() })
     }
 
     /// Closes all connections; an SQLite file is left without its write-ahead log.
@@ -137,10 +170,10 @@ async fn open_server(url: &str) -> Result<Engine, StoreError> {
     Ok(Engine::Postgres(pool))
 }
 
-async fn open_memory() -> Result<Engine, StoreError> {
+async fn open_memory(version: Option<i64>) -> Result<Engine, StoreError> {
     let options = connecting(SqliteConnectOptions::from_str(scratch::MEMORY)?);
     let pool = one_connection().connect_with(options).await?;
-    migrate(&pool).await?;
+    migrate(&pool, version).await?;
     Ok(Engine::Memory(Lone::new(pool.acquire().await?.detach())))
 }
 
@@ -161,7 +194,7 @@ async fn open_file(path: &Path, synchronous: SqliteSynchronous) -> Result<Engine
     let options = connecting(SqliteConnectOptions::new().filename(path));
     let options = options.journal_mode(SqliteJournalMode::Wal).synchronous(synchronous);
     let writer = one_connection().connect_with(options.clone()).await?;
-    migrate(&writer).await?;
+    migrate(&writer, None).await?;
     drop(turn);
     let readers = pool_options().max_connections(READERS_MAX);
     let readers = readers.connect_lazy_with(options.pragma("query_only", "on"));
@@ -200,11 +233,18 @@ async fn migrate_server(pool: &PgPool) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// All migrations that are missing, in one transaction: a crash leaves the old shape or the new one.
-async fn migrate(writer: &SqlitePool) -> Result<(), StoreError> {
+/// All migrations that are missing, or those up to `version`, in one transaction: a crash leaves the old shape or the new
+/// one.
+async fn migrate(writer: &SqlitePool, version: Option<i64>) -> Result<(), StoreError> {
     let mut open = writer.begin_with("BEGIN IMMEDIATE").await?;
-    SQLITE.run_direct(None, &mut *open, MARKS_ONLY).await?;
+    SQLITE.run_direct(version, &mut *open, MARKS_ONLY).await?;
     open.commit().await?;
+    Ok(())
+}
+
+/// The same of a database in memory.
+pub(crate) async fn migrate_memory(turn: &mut lone::Turn) -> Result<(), StoreError> {
+    SQLITE.run_direct(None, turn.connection(), MARKS_ONLY).await?;
     Ok(())
 }
 
@@ -219,10 +259,9 @@ mod tests {
     use crate::domain::time::{DAY_S, Zone};
     use crate::store::db::Engine;
     use crate::store::open::*;
-    use crate::store::test_support::{arrives, dump, file, key, noon, own_file, places, read, school, url};
+    use crate::store::test_support::{arrives, dump, file, key, left_by, noon, own_file, places, read, school, url};
     use crate::store::{anomalies, demands, facts, feed, journal, ledger, nights, outbox, responses, roster};
     use rstest::rstest;
-    use sqlx::Row as _;
     use std::{fs, os::unix::fs::PermissionsExt};
 
     #[rstest]
@@ -347,38 +386,15 @@ mod tests {
         }
     }
 
-    /// A database as migration `version` made it, with rows in each of its tables: each migration's fixture fills those
-    /// that it added, and is carried over by those that follow.
-    async fn left_by(version: i64) -> SqlitePool {
-        let pool = one_connection().connect_with(connecting(SqliteConnectOptions::new())).await.unwrap();
-        let mut connection = pool.acquire().await.unwrap();
-        // As it lived: each migration found the rows of the time before it.
-        for version in SQLITE.iter().map(|it| it.version).filter(|it| *it <= version) {
-            SQLITE.run_direct(Some(version), &mut *connection, MARKS_ONLY).await.unwrap();
-            let rows = fs::read_to_string(format!("fixtures/migrations/{version:04}.sql")).unwrap();
-            sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *connection).await.unwrap();
-        }
-        let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
-        for table in sqlx::query(sql).fetch_all(&mut *connection).await.unwrap() {
-            let table: String = table.get(0);
-            let count = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
-            let rows: i64 = sqlx::query(count).fetch_one(&mut *connection).await.unwrap().get(0);
-            assert!(rows > 0, "the fixture of migration {version} fills {table}");
-        }
-        drop(connection);
-        pool
-    }
-
     /// The migration that made the outbox.
     const LETTERS_SINCE: i64 = 3;
 
     #[tokio::test]
     async fn every_migration_finds_rows_and_what_they_say_is_read_today() {
         for migration in SQLITE.iter() {
-            let pool = left_by(migration.version).await;
-            migrate(&pool).await.unwrap();
-            let engine = Engine::Sqlite { writer: pool.clone(), readers: pool, group: None };
-            let store = Store { engine, crash: Crash::off(), holding: Holding::default() };
+            let store = left_by(migration.version).await;
+            let Engine::Sqlite { writer, .. } = store.engine() else { panic!("not SQLite") };
+            migrate(writer, None).await.unwrap();
             assert_eq!(store.integrity().await.unwrap(), Vec::<String>::new());
             let mut tx = store.read().await.unwrap();
             let cursor = feed::cursor(&mut tx, school()).await.unwrap();
@@ -408,11 +424,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_a_newer_version_made_is_left_alone() {
-        let pool = left_by(1).await;
+        let store = left_by(1).await;
+        let Engine::Sqlite { writer, .. } = store.engine() else { panic!("not SQLite") };
         let sql = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
              VALUES (9999, '', 1, '', 0)";
-        sqlx::query(sql).execute(&pool).await.unwrap();
-        assert!(matches!(migrate(&pool).await, Err(StoreError::Newer(9999))));
+        sqlx::query(sql).execute(writer).await.unwrap();
+        assert!(matches!(migrate(writer, None).await, Err(StoreError::Newer(9999))));
     }
 
     #[test]

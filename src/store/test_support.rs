@@ -16,16 +16,20 @@ use crate::domain::{
 };
 use crate::guard::{Action, Facts, FarSide, Import, LoadCalendar, Permit, Policy, Verdict, decide};
 use crate::plan::demands::{Difference, Planned};
-#[cfg(feature = "outside")]
-use crate::store::scratch;
 use crate::store::{
     Store, campaigns,
+    db::Engine,
     facts::{self, Known},
     feed,
-    lease::{self, Holder, Lease},
-    responses,
+    lease::{self, Holder, Holding, Lease},
+    open::{MARKS_ONLY, SQLITE},
+    responses, scratch,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use sqlx::{Row as _, SqlitePool, pool::PoolOptions};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 use tempfile::TempDir;
 
 /// The school of most tests.
@@ -116,6 +120,30 @@ pub async fn stores() -> Vec<Store> {
     ]
 }
 
+/// A database as migration `version` made it, with rows in each of its tables: each migration's fixture fills those
+/// that it added, and is carried over by those that follow.
+pub async fn left_by(version: i64) -> Store {
+    // In memory, where each connection has a database of its own.
+    let one = PoolOptions::new().min_connections(1).max_connections(1).idle_timeout(None).max_lifetime(None);
+    let pool: SqlitePool = one.connect(scratch::MEMORY).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    // As it lived: each migration found the rows of the time before it.
+    for version in SQLITE.iter().map(|it| it.version).filter(|it| *it <= version) {
+        SQLITE.run_direct(Some(version), &mut *connection, MARKS_ONLY).await.unwrap();
+        let rows = fs::read_to_string(format!("fixtures/migrations/{version:04}.sql")).unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut *connection).await.unwrap();
+    }
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '\\_sqlx%' ESCAPE '\\'";
+    for table in sqlx::query(sql).fetch_all(&mut *connection).await.unwrap() {
+        let table: String = table.get(0);
+        let count = sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}"));
+        let rows: i64 = sqlx::query(count).fetch_one(&mut *connection).await.unwrap().get(0);
+        assert!(rows > 0, "the fixture of migration {version} fills {table}");
+    }
+    drop(connection);
+    let engine = Engine::Sqlite { writer: pool.clone(), readers: pool, group: None };
+    Store { engine, crash: Crash::off(), holding: Holding::default() }
+}
 /// A holder that lives: this process.
 pub fn holder() -> Holder {
     Holder { host: "server".to_owned(), process: std::process::id() }

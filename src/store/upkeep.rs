@@ -2,7 +2,7 @@
 //! its free space given back.
 
 use crate::store::{
-    Store, StoreError,
+    Store, StoreError, Tx,
     db::Engine,
     open::{POSTGRES, SQLITE, fault_at},
     value::values,
@@ -48,26 +48,33 @@ impl Store {
     /// # Errors
     /// When the database cannot be used.
     pub async fn shape(&self) -> Result<Shape, StoreError> {
-        let (known, there) = match self.engine() {
-            Engine::Sqlite { .. } | Engine::Memory(_) => {
-                (&SQLITE, "SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
-            }
-            Engine::Postgres(_) => (&POSTGRES, "SELECT COUNT(to_regclass('_sqlx_migrations'))"),
+        let known = match self.engine() {
+            Engine::Sqlite { .. } | Engine::Memory(_) => &SQLITE,
+            Engine::Postgres(_) => &POSTGRES,
         };
         let known: BTreeSet<i64> = known.iter().map(|migration| migration.version).collect();
-        let mut tx = self.read().await?;
-        let mut applied = BTreeSet::new();
-        if 0 < tx.number(there, Vec::new()).await? {
-            for row in tx.rows("SELECT version FROM _sqlx_migrations", Vec::new()).await? {
-                applied.insert(row.cells().int()?);
-            }
-        }
+        let applied = self.applied(&mut self.read().await?).await?;
         let strange = applied.difference(&known).count();
         Ok(match known.difference(&applied).count() {
             _ if 0 < strange => Shape::Ahead(strange),
             0 => Shape::Current,
             missing => Shape::Behind(missing),
         })
+    }
+
+    /// The migrations that made its tables, as this transaction sees them.
+    pub(crate) async fn applied(&self, tx: &mut Tx) -> Result<BTreeSet<i64>, StoreError> {
+        let there = match self.engine() {
+            Engine::Sqlite { .. } | Engine::Memory(_) => {
+                "SELECT COUNT(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'"
+            }
+            Engine::Postgres(_) => "SELECT COUNT(to_regclass('_sqlx_migrations'))",
+        };
+        if tx.number(there, Vec::new()).await? == 0 {
+            return Ok(BTreeSet::new());
+        }
+        let rows = tx.rows("SELECT version FROM _sqlx_migrations", Vec::new()).await?;
+        rows.iter().map(|row| row.cells().int()).collect()
     }
 
     /// What our role of a PostgreSQL server may not do and must, such as `UPDATE of lot`; nothing for SQLite.

@@ -134,6 +134,15 @@ impl Cells<'_> {
         self.take()
     }
 
+    /// The next cell as it stands, of a column that was declared as `kind`.
+    pub(crate) fn value(&mut self, kind: &str) -> Result<Value, StoreError> {
+        Ok(match kind {
+            "INTEGER" => Value::Int(self.opt_int()?),
+            "TEXT" => Value::Text(self.opt_text()?),
+            _ => Value::Blob(self.opt_blob()?),
+        })
+    }
+
     /// A digest.
     pub fn digest(&mut self) -> Result<[u8; 32], StoreError> {
         self.blob()?.try_into().map_err(|_| StoreError::Damaged("a digest is not 32 bytes"))
