@@ -22,10 +22,10 @@ pub mod next;
 pub mod night;
 pub mod orders;
 pub mod outcome;
-pub mod preview;
 pub mod purge;
 pub mod receipts;
 pub mod reference;
+pub mod rehearsal;
 pub mod report;
 pub mod reread;
 pub mod responses;
@@ -45,6 +45,7 @@ use crate::domain::{
 };
 use crate::guard::{FarSide, State};
 use crate::nights::Due;
+use crate::plan::demands::DemandPlan;
 use crate::run::{
     bell::Bell,
     context::{Context, Served},
@@ -59,7 +60,11 @@ use crate::store::{
     lease::{self, Lease},
     ledger, responses as held,
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tracing::{error, info};
 
 /// A new id that the log puts on every line of a run.
@@ -119,7 +124,7 @@ pub async fn tick_seen(
 
 /// One tick of one school; an error becomes a failure of its outcome, logged once here.
 pub async fn school_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done {
-    let done = settled(ctx, served, try_tick(ctx, served, now)).await;
+    let done = settled(ctx, served, try_tick(ctx, served, None, now)).await;
     if !done.lost {
         report::hand_over(ctx, served, now).await;
     }
@@ -141,11 +146,7 @@ pub async fn guard_tick(ctx: &Context, served: &Served, now: Timestamp) -> Done 
 
 /// One whole run of one school, now, by hand; counted as tonight's night only when that is due.
 pub async fn by_hand(ctx: &Context, served: &Served, wish: Wish, only: Option<CampaignKey>, now: Timestamp) -> Done {
-    let made = async {
-        let due = night::due_by_hand(ctx, served, now).await?;
-        whole(ctx, served, Order { due, wish, only, far: None }, now).await
-    };
-    let done = settled(ctx, served, made).await;
+    let done = settled(ctx, served, whole(ctx, served, Asked { wish, only, plans: None }, now)).await;
     report::hand_over(ctx, served, now).await;
     done
 }
@@ -171,20 +172,32 @@ async fn settled(ctx: &Context, served: &Served, made: impl Future<Output = Resu
     done
 }
 
-/// What a whole run is asked for.
+/// Where a dry run notes what the demands of each campaign would do.
+type Plans = Mutex<Vec<(CampaignKey, DemandPlan)>>;
+
+/// What is asked of the demands.
 #[derive(Clone, Copy, Debug)]
-struct Order {
-    /// The night that it counts as.
-    due: Option<Due>,
+struct Asked<'a> {
     /// Whether lots leave though nothing changed.
     wish: Wish,
-    /// Only this campaign's demands.
+    /// Only this campaign's.
     only: Option<CampaignKey>,
+    /// Where they are noted.
+    plans: Option<&'a Plans>,
+}
+
+/// What a whole run is asked for.
+#[derive(Clone, Copy, Debug)]
+struct Order<'a> {
+    /// The night that it counts as.
+    due: Option<Due>,
+    /// Of the demands.
+    asked: Asked<'a>,
     /// How the téléservice looked, where this tick has read the feed already.
     far: Option<FarSide>,
 }
 
-async fn try_tick(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done, StepError> {
+async fn try_tick(ctx: &Context, served: &Served, plans: Option<&Plans>, now: Timestamp) -> Result<Done, StepError> {
     let mut done = Done::default();
     let mut tx = ctx.store.read().await?;
     let due = night::due(ctx, &mut tx, served, now).await?;
@@ -192,7 +205,8 @@ async fn try_tick(ctx: &Context, served: &Served, now: Timestamp) -> Result<Done
         return Ok(done);
     }
     drop(tx);
-    let order = |due, far| Order { due, wish: Wish::Changed, only: None, far };
+    let asked = Asked { wish: Wish::Changed, only: None, plans };
+    let order = |due, far| Order { due, asked, far };
     if due.is_some() {
         leased(ctx, served, order(due, None), now, &mut done).await?;
         return Ok(done);
@@ -318,10 +332,11 @@ async fn between_nights(ctx: &Context, served: &Served, far: FarSide, now: Times
     Ok(done)
 }
 
-/// One whole run.
-async fn whole(ctx: &Context, served: &Served, order: Order, now: Timestamp) -> Result<Done, StepError> {
+/// One whole run by hand.
+async fn whole(ctx: &Context, served: &Served, asked: Asked<'_>, now: Timestamp) -> Result<Done, StepError> {
     let mut done = Done::default();
-    leased(ctx, served, order, now, &mut done).await?;
+    let due = night::due_by_hand(ctx, served, now).await?;
+    leased(ctx, served, Order { due, asked, far: None }, now, &mut done).await?;
     Ok(done)
 }
 
@@ -330,7 +345,7 @@ async fn whole(ctx: &Context, served: &Served, order: Order, now: Timestamp) -> 
 async fn leased(
     ctx: &Context,
     served: &Served,
-    order: Order,
+    order: Order<'_>,
     now: Timestamp,
     done: &mut Done,
 ) -> Result<(), StepError> {
@@ -355,7 +370,7 @@ async fn leased(
         Some(far) => far,
         None => Box::pin(read_and_enforce(ctx, served, now, done)).await?,
     };
-    Box::pin(steps(ctx, served, &lease, order, far, now, done)).await?;
+    Box::pin(steps(ctx, served, &lease, order.asked, far, now, done)).await?;
     if !done.lots.is_empty() {
         turn::end();
         Box::pin(receipts::wait(ctx, served, &lease, now, done)).await?;
@@ -384,7 +399,7 @@ async fn steps(
     ctx: &Context,
     served: &Served,
     lease: &Lease,
-    order: Order,
+    asked: Asked<'_>,
     far: FarSide,
     now: Timestamp,
     done: &mut Done,
@@ -407,8 +422,12 @@ async fn steps(
     let given = ctx.clock.now();
     done.took(Step::Orders, fetched, given);
     for key in night::campaigns_by_urgency(ctx, served.school.key, far).await? {
-        if order.only.is_none_or(|only| only == key) {
-            done.add(demands::send(ctx, served, lease, key, order.wish, now).await?);
+        if asked.only.is_none_or(|only| only == key) {
+            let (plan, left_out) = demands::planned(ctx, key, asked.wish, now).await?;
+            if let Some(plans) = asked.plans {
+                plans.lock().unwrap_or_else(PoisonError::into_inner).push((key, plan.clone()));
+            }
+            done.add(demands::carry_out(ctx, served, lease, key, (plan, left_out), now).await?);
         }
     }
     done.took(Step::Demands, given, ctx.clock.now());

@@ -7,6 +7,7 @@ pub mod directory;
 mod feed;
 pub mod http;
 pub mod ping;
+pub mod rehearsal;
 pub mod siecle;
 pub mod teleservice;
 

@@ -5,7 +5,7 @@ use crate::cli::{
     exit::{Exit, Stop},
     output::{print, print_json},
     parsers,
-    wire::{Desk, Trace, who},
+    wire::{Desk, who},
 };
 
 use crate::domain::{
@@ -70,7 +70,7 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
 
 async fn list(desk: &Desk, uai: Option<Uai>, all: bool, pupils: bool, global: &Global) -> anyhow::Result<Exit> {
     let schools: Vec<SchoolKey> = desk.schools(uai)?.iter().map(|served| served.school.key).collect();
-    let references = desk.references(Trace::Leave).await?;
+    let references = desk.references().await?;
     let listed = anomalies::list(&mut desk.ctx.store.read().await?, None, !all).await?;
     let listed: Vec<_> = listed.into_iter().filter(|(school, ..)| schools.contains(school)).collect();
     let pupil = |school: SchoolKey, anomaly: &Anomaly| match &anomaly.subject {
@@ -96,7 +96,8 @@ async fn list(desk: &Desk, uai: Option<Uai>, all: bool, pupils: bool, global: &G
     Ok(Exit::Done)
 }
 
-fn subject(subject: &Subject, pupil: Option<String>) -> String {
+/// What an anomaly stands for; a pupil as the caller names it.
+pub fn subject(subject: &Subject, pupil: Option<String>) -> String {
     match subject {
         Subject::Pupil(_, phase) => {
             let phase = phase.map_or_else(String::new, |phase| format!(" {}", phase.code()));

@@ -5,7 +5,7 @@ use crate::cli::{
     exit::{Exit, Stop},
     output::{print, print_json},
     parsers, preview, summary,
-    wire::{Desk, Trace, has_database, who},
+    wire::{Desk, has_database, who},
 };
 
 use crate::domain::{
@@ -19,6 +19,7 @@ use crate::run::{
     demands::Wish,
     outcome::{Done, Step, Summary},
     purge,
+    rehearsal::Rehearsal,
     reread::{self, Difference},
     step::failure,
 };
@@ -56,25 +57,38 @@ pub struct Args {
 /// # Errors
 /// When the configuration is faulty, the school unknown, or the database cannot be used.
 pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
-    if args.dry_run && nothing_known(&args, global)? {
-        print("there is no database yet: nothing is known, and nothing would be done\n")?;
-        return Ok(Exit::Done);
+    if args.dry_run {
+        return dry(&args, global).await;
     }
     let desk = global.connect().await?;
     let served = desk.served(args.uai, args.year)?;
-    let exit = desk.span.around(resync(&desk, served, &args, global)).await?;
+    let exit = desk.span.around(resync(&desk, served, None, &args, global)).await?;
     desk.ctx.store.close().await;
     Ok(exit)
 }
 
-/// Opening a database that is not there would make one.
-fn nothing_known(args: &Args, global: &Global) -> anyhow::Result<bool> {
-    let (options, _) = global.open()?;
-    let known = options.schools.iter().any(|school| school.key.uai == args.uai);
-    Ok(known && !has_database(&options.store))
+/// The same on a copy, between far sides that are given nothing.
+async fn dry(args: &Args, global: &Global) -> anyhow::Result<Exit> {
+    let original = global.look().await?;
+    let served = original.served(args.uai, args.year)?;
+    let begun = original.span.around(Rehearsal::begin(&original.ctx, served, original.now())).await;
+    original.ctx.store.close().await;
+    let rehearsal = begun?;
+    if !global.json && !has_database(&original.options.store) {
+        print(preview::NO_DATABASE)?;
+    }
+    let copy = Desk { ctx: rehearsal.ctx().clone(), ..original };
+    let resynced = resync(&copy, rehearsal.served(), Some(&rehearsal), args, global);
+    copy.span.around(resynced).await
 }
 
-async fn resync(desk: &Desk, served: &Served, args: &Args, global: &Global) -> anyhow::Result<Exit> {
+async fn resync(
+    desk: &Desk,
+    served: &Served,
+    rehearsal: Option<&Rehearsal>,
+    args: &Args,
+    global: &Global,
+) -> anyhow::Result<Exit> {
     let school = served.school.key;
     if !args.reread && purge::is_purged(&desk.ctx, school).await? {
         let message =
@@ -89,27 +103,27 @@ async fn resync(desk: &Desk, served: &Served, args: &Args, global: &Global) -> a
     let (mut text, mut differences) = (String::new(), Vec::new());
     if args.reread {
         match reread::differences(&desk.ctx, served, desk.now()).await? {
-            Ok(found) => (text, differences) = told(desk, school, args, &found).await?,
+            Ok(found) => (text, differences) = told(desk, school, &found).await?,
             Err(answer) => {
                 let done = Done { failures: vec![failure(Step::Feed, &answer)], ..Done::default() };
                 return finish(school, done, String::new(), Vec::new(), global);
             }
         }
-        if !args.dry_run {
-            reread::begin(&desk.ctx, served, &who(), desk.now()).await?;
-        }
+        reread::begin(&desk.ctx, served, &who(), desk.now()).await?;
     }
-    if args.dry_run {
-        let (plan, document) = preview::told(desk, served, Some(wish), only).await?;
-        if global.json {
-            print_json(&json!({ "dry_run": true, "schools": [document], "differences": differences }))?;
-        } else {
-            print(&format!("{text}{plan}"))?;
-        }
-        return Ok(Exit::Done);
+    let Some(rehearsal) = rehearsal else {
+        let done = run::by_hand(&desk.ctx, served, wish, only, desk.now()).await;
+        return finish(school, done, text, differences, global);
+    };
+    let plan = rehearsal.by_hand(wish, only, desk.now()).await?;
+    let told = preview::told(school, &plan, &desk.references().await?);
+    if global.json {
+        print_json(&json!({ "dry_run": true, "database": has_database(&desk.options.store), "exit": told.exit_code,
+                            "schools": [told.document], "differences": differences }))?;
+    } else {
+        print(&format!("{text}{}", told.text))?;
     }
-    let done = run::by_hand(&desk.ctx, served, wish, only, desk.now()).await;
-    finish(school, done, text, differences, global)
+    Ok(Exit::of_code(told.exit_code))
 }
 
 fn finish(
@@ -134,14 +148,8 @@ fn finish(
 }
 
 /// What differs between what is known and what the feed says now, pupils by reference.
-async fn told(
-    desk: &Desk,
-    school: SchoolKey,
-    args: &Args,
-    found: &[Difference],
-) -> anyhow::Result<(String, Vec<Value>)> {
-    let trace = if args.dry_run { Trace::None } else { Trace::Leave };
-    let references = desk.references(trace).await?;
+async fn told(desk: &Desk, school: SchoolKey, found: &[Difference]) -> anyhow::Result<(String, Vec<Value>)> {
+    let references = desk.references().await?;
     let differences = summary::counted(u32::try_from(found.len()).unwrap_or(u32::MAX), "difference");
     let mut text = format!("{school}: read again from event 1, {differences}\n");
     let mut documents = Vec::new();

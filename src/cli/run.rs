@@ -2,7 +2,7 @@
 
 use crate::cli::{
     Global,
-    exit::{Exit, Stop},
+    exit::Exit,
     output::{print, print_json},
     parsers, preview, progress, summary,
     wire::{self, Desk, has_database},
@@ -13,9 +13,11 @@ use crate::domain::school::{SchoolKey, Uai};
 use crate::run::{
     self,
     bell::Bell,
+    context::Served,
     metrics::{self, Process},
+    rehearsal,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// Arguments of `navette run`.
@@ -74,35 +76,35 @@ fn wanted(desk: &Desk, uais: &[Uai]) -> anyhow::Result<BTreeSet<SchoolKey>> {
     Ok(wanted)
 }
 
+/// What is told of many schools fits on a few screens: those at which nothing would be done are counted.
+const SCHOOLS_TOLD_ALL: usize = 20;
+
 async fn dry(args: &Args, global: &Global) -> anyhow::Result<Exit> {
-    let (options, _) = global.open()?;
-    let unknown = args.schools.iter().find(|uai| !options.schools.iter().any(|school| school.key.uai == **uai));
-    if let Some(uai) = unknown {
-        let message = format!("{uai} is not in the configuration: add it there, or correct the UAI");
-        return Err(Stop::usage(message).into());
-    }
-    // Opening a database that is not there would make one.
-    if !has_database(&options.store) {
-        if global.json {
-            print_json(&json!({ "dry_run": true, "schools": [] }))?;
-        } else {
-            print("there is no database yet: nothing is known, and nothing would be done\n")?;
-        }
-        return Ok(Exit::Done);
-    }
-    let desk = global.connect().await?;
+    let desk = global.look().await?;
+    let is_there = has_database(&desk.options.store);
     let only = wanted(&desk, &args.schools)?;
-    let mut documents = Vec::new();
-    for served in desk.ctx.schools.values().filter(|it| only.is_empty() || only.contains(&it.school.key)) {
-        let (text, document) = desk.span.around(preview::told(&desk, served, None, None)).await?;
-        documents.push(document);
-        if !global.json {
-            print(&text)?;
-        }
-    }
+    let schools = desk.ctx.schools.values().filter(|it| only.is_empty() || only.contains(&it.school.key));
+    let schools: Vec<Served> = schools.cloned().collect();
+    let told = desk.span.around(rehearsal::ticks(&desk.ctx, schools, desk.now(), preview::told)).await;
     desk.ctx.store.close().await;
+    let told = told?;
+    let exit = Exit::first(told.iter().map(|one| Exit::of_code(one.exit_code)));
     if global.json {
-        print_json(&json!({ "dry_run": true, "schools": documents }))?;
+        let documents: Vec<&Value> = told.iter().map(|one| &one.document).collect();
+        print_json(&json!({ "dry_run": true, "database": is_there, "exit": exit.code(), "schools": documents }))?;
+        return Ok(exit);
     }
-    Ok(Exit::Done)
+    if !is_there {
+        print(preview::NO_DATABASE)?;
+    }
+    let all = told.len() <= SCHOOLS_TOLD_ALL;
+    for one in told.iter().filter(|one| all || !one.is_quiet) {
+        print(&one.text)?;
+    }
+    let quiet = told.iter().filter(|one| !all && one.is_quiet).count();
+    if 0 < quiet {
+        let schools = summary::counted(u32::try_from(quiet).unwrap_or(u32::MAX), "school");
+        print(&format!("nothing would be done at {schools}\n"))?;
+    }
+    Ok(exit)
 }

@@ -140,7 +140,8 @@ pub fn json(summary: &Summary) -> Value {
     json!({ "exit": summary.exit_code(), "not_begun": summary.not_begun, "schools": schools })
 }
 
-fn school(key: SchoolKey, done: &Done) -> Value {
+/// One school of it.
+pub fn school(key: SchoolKey, done: &Done) -> Value {
     let outcome = done.outcome();
     let windows: Vec<Value> =
         done.windows.iter().map(|(open, motive)| json!({ "open": open, "motive": motive.code() })).collect();

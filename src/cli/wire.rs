@@ -21,7 +21,7 @@ use crate::run::{
     context::{Context, FarSides, Served, Settings},
     reference::{self, References},
 };
-use crate::store::{Store, campaigns, lease::Holder, pupils};
+use crate::store::{Store, campaigns, lease::Holder, pupils, scratch};
 use crate::transport::{
     directory::DirectoryOptions,
     http::{HttpOptions, Url},
@@ -53,15 +53,6 @@ pub struct Desk {
     pub span: RunSpan,
 }
 
-/// Whether a command may leave something behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trace {
-    /// A key that was made is kept.
-    Leave,
-    /// A dry run leaves everything as it was.
-    None,
-}
-
 impl Global {
     /// Reads the configuration, starts the log, opens the database and wires the far sides. Nothing is contacted.
     ///
@@ -70,6 +61,23 @@ impl Global {
     pub async fn connect(&self) -> anyhow::Result<Desk> {
         let (options, span) = self.open()?;
         let ctx = context(&options, self.crash()?).await?;
+        Ok(Desk { options, ctx, span })
+    }
+
+    /// The same without leaving a trace (`--dry-run`): the database is only read, as it is; an empty one in memory stands
+    /// for one that is not there yet.
+    ///
+    /// # Errors
+    /// As `connect`.
+    pub async fn look(&self) -> anyhow::Result<Desk> {
+        let (options, span) = self.open()?;
+        let crash = self.crash()?;
+        let parts = wired(&options, &crash)?;
+        let store = match Store::untouched(&database_url(&options.store)?, crash.clone()).await? {
+            Some(store) => store,
+            None => Store::open(scratch::MEMORY, crash.clone()).await?,
+        };
+        let ctx = parts.on(&options, store, crash);
         Ok(Desk { options, ctx, span })
     }
 }
@@ -149,12 +157,8 @@ impl Desk {
     ///
     /// # Errors
     /// When the key cannot be read; the store's.
-    pub async fn references(&self, trace: Trace) -> anyhow::Result<References> {
-        match trace {
-            Trace::Leave => Ok(reference::references(&self.ctx).await?),
-            // Dropped without a commit.
-            Trace::None => Ok(reference::references_in(&self.ctx, &mut self.ctx.store.write().await?).await?),
-        }
+    pub async fn references(&self) -> anyhow::Result<References> {
+        Ok(reference::references(&self.ctx).await?)
     }
 
     /// Now, by the machine's clock.

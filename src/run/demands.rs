@@ -29,8 +29,8 @@ pub enum Wish {
     Whole,
 }
 
-/// What the plan of one campaign says, without writing or sending anything (`--dry-run`), and the pupils of whom a text
-/// cannot be carried by the lot's encoding.
+/// What the plan of one campaign says, without writing or sending anything, and the pupils of whom a text cannot be
+/// carried by the lot's encoding.
 ///
 /// # Errors
 /// The store's.
@@ -54,20 +54,19 @@ pub async fn planned(
     Ok((plan(snapshot, &ledger, ctx.settings.thresholds, &carries, now), left_out))
 }
 
-/// Sends the demands of one campaign, if there is a reason to.
+/// Does what was planned for the demands of one campaign: sends them, if there is a reason to.
 ///
 /// # Errors
 /// The store's; a lost lease; a lot that cannot be written.
-pub async fn send(
+pub async fn carry_out(
     ctx: &Context,
     served: &Served,
     lease: &Lease,
     key: CampaignKey,
-    wish: Wish,
+    (plan, left_out): (DemandPlan, Vec<Anomaly>),
     now: Timestamp,
 ) -> Result<Done, StepError> {
     let mut done = Done::default();
-    let (plan, left_out) = planned(ctx, key, wish, now).await?;
     match plan {
         DemandPlan::Nothing => {
             raise(ctx, key, left_out).await?;

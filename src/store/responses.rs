@@ -30,6 +30,15 @@ pub enum FileState {
 }
 
 impl FileState {
+    /// The name in the database and in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Held => "held",
+            Self::Refused => "refused",
+        }
+    }
+
     /// The state of a name; the table holds no other.
     fn of_str(text: &str) -> Self {
         match text {

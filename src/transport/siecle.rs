@@ -16,7 +16,9 @@ use crate::plan::delivery::{Answer, Problem};
 use crate::transport::{
     directory::{Directory, DirectoryOptions},
     http::{Ask, FarDate, Http, HttpOptions, Repeat, SetupFault, Upload},
+    rehearsal::RehearsedSiecle,
 };
+use std::sync::Arc;
 
 /// Where lots are laid down.
 const IMPORT: &str = "import";
@@ -28,6 +30,8 @@ const REJECTED: &str = "rejected";
 const REPORT: &str = "report";
 /// Where response files appear; nothing is ever removed there.
 const EXPORT: &str = "export";
+/// `Siecle::answers_at_once`.
+const ANSWERS: bool = true;
 /// A deposit was taken, a lot is not treated yet.
 const ACCEPTED: u16 = 202;
 const OK: u16 = 200;
@@ -43,6 +47,8 @@ pub enum Siecle {
     Http(Http),
     /// Over folders.
     Directory(Directory),
+    /// A dry run's: the real one is asked, and given nothing.
+    Rehearsed(Arc<RehearsedSiecle>),
 }
 
 /// What became of a lot, as Siècle tells.
@@ -92,6 +98,7 @@ impl Siecle {
         match self {
             Self::Http(http) => Self::Http(http),
             Self::Directory(folders) => Self::Directory(folders.believed_by(clock)),
+            Self::Rehearsed(rehearsed) => Self::Rehearsed(rehearsed),
         }
     }
 
@@ -100,6 +107,7 @@ impl Siecle {
         match self {
             Self::Http(http) => http.last_date(),
             Self::Directory(_) => None,
+            Self::Rehearsed(rehearsed) => rehearsed.real().last_date(),
         }
     }
 
@@ -113,6 +121,31 @@ impl Siecle {
         match self {
             Self::Http(http) => http.certificate_ends_at(),
             Self::Directory(_) => None,
+            Self::Rehearsed(rehearsed) => rehearsed.real().certificate_ends_at(),
+        }
+    }
+
+    /// Whether it is asked over a connection, which is there for all or for none; folders are each there or not.
+    pub fn answers_at_once(&self) -> bool {
+        match self {
+            Self::Http(_) => ANSWERS,
+            Self::Directory(_) => !ANSWERS,
+            Self::Rehearsed(rehearsed) => rehearsed.real().answers_at_once(),
+        }
+    }
+
+    /// Whether a lot can be deposited, as far as that can be told without depositing it.
+    ///
+    /// # Errors
+    /// What would come back where it cannot.
+    pub async fn can_take(&self, file: &ExchangeFile) -> Result<(), Answer> {
+        match self {
+            Self::Http(_) => Ok(()),
+            Self::Directory(folders) => match imported(folders, file).await? {
+                Some(_) => Ok(()),
+                None => folders.can_publish(IMPORT),
+            },
+            Self::Rehearsed(rehearsed) => Box::pin(rehearsed.real().can_take(file)).await,
         }
     }
 
@@ -136,6 +169,7 @@ impl Siecle {
         let done = match self {
             Self::Http(http) => put(http, file).await,
             Self::Directory(folders) => lay_down(folders, file).await,
+            Self::Rehearsed(rehearsed) => Box::pin(rehearsed.publish(file)).await.map(|()| ACCEPTED),
         };
         done.map_or_else(|answer| answer, status)
     }
@@ -149,6 +183,7 @@ impl Siecle {
         match self {
             Self::Http(http) => ask_receipt(http, name, own).await,
             Self::Directory(folders) => find_receipt(folders, name, own).await,
+            Self::Rehearsed(rehearsed) => Box::pin(rehearsed.receipt(name)).await,
         }
     }
 
@@ -160,6 +195,10 @@ impl Siecle {
         let mut found = match self {
             Self::Http(http) => ask_response_files(http, school, after).await?,
             Self::Directory(folders) => find_response_files(folders, school).await?,
+            Self::Rehearsed(rehearsed) => {
+                let listed = Box::pin(rehearsed.real().response_files(school, after)).await;
+                rehearsed.heard(listed)?
+            }
         };
         found.retain(|file| after < file.number);
         found.sort_by_key(|file| (file.number, file.name));
@@ -181,6 +220,7 @@ impl Siecle {
             Self::Directory(folders) => folders.read(EXPORT, &file.name.to_string()).await?.ok_or_else(|| {
                 Answer::Unusable { why: format!("response file {} is no longer published", file.number) }
             })?,
+            Self::Rehearsed(rehearsed) => Box::pin(rehearsed.real().response_file(school, file)).await?,
         };
         if envelope::sha256(&bytes) == file.sha256 {
             Ok(bytes)
@@ -216,12 +256,19 @@ async fn put(http: &Http, file: &ExchangeFile) -> Result<u16, Answer> {
 }
 
 async fn lay_down(folders: &Directory, file: &ExchangeFile) -> Result<u16, Answer> {
-    let name = file.name.to_string();
-    // A lot that Siècle took already is not put before it again: the same as over HTTP, 202 or 409.
-    if let Some(taken) = folders.read(IMPORTED, &name).await? {
-        return if taken == file.bytes { Ok(ACCEPTED) } else { Err(status(CONFLICT)) };
+    if let Some(code) = imported(folders, file).await? {
+        return Ok(code);
     }
-    folders.publish(IMPORT, &name, &file.bytes).await.map(|()| ACCEPTED)
+    folders.publish(IMPORT, &file.name.to_string(), &file.bytes).await.map(|()| ACCEPTED)
+}
+
+/// A lot that Siècle took already is not put before it again: the same as over HTTP, 202 or 409.
+async fn imported(folders: &Directory, file: &ExchangeFile) -> Result<Option<u16>, Answer> {
+    match folders.read(IMPORTED, &file.name.to_string()).await? {
+        Some(taken) if taken == file.bytes => Ok(Some(ACCEPTED)),
+        Some(_) => Err(status(CONFLICT)),
+        None => Ok(None),
+    }
 }
 
 async fn ask_receipt(http: &Http, lot: &FileName, own: FileName) -> Result<ReceiptAnswer, Answer> {

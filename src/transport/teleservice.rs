@@ -23,7 +23,9 @@ use crate::transport::{
     directory::{Directory, DirectoryOptions},
     feed,
     http::{Ask, FarDate, Http, HttpOptions, Repeat, Reply, SetupFault, Upload},
+    rehearsal::RehearsedTeleservice,
 };
+use std::sync::Arc;
 
 /// The most events that one page may hold (teleservice.md).
 const LIMIT_MAX: u32 = 5_000;
@@ -31,6 +33,8 @@ const LIMIT_MAX: u32 = 5_000;
 const ORDERS: &str = "ordres";
 /// Where refusals appear, under the order's name.
 const REFUSED: &str = "refus";
+/// `Teleservice::answers_at_once`.
+const ANSWERS: bool = true;
 const JSON: &str = "application/json";
 const CONFLICT: u16 = 409;
 /// The one conflict of the feed that is an answer: it ends before the place asked for.
@@ -42,6 +46,8 @@ pub enum Teleservice {
     Http(Http),
     /// Over folders.
     Directory(Directory),
+    /// A dry run's: the real one is asked, and given nothing.
+    Rehearsed(Arc<RehearsedTeleservice>),
 }
 
 /// A stretch of a school's feed.
@@ -103,6 +109,7 @@ impl Teleservice {
         match self {
             Self::Http(http) => Self::Http(http),
             Self::Directory(folders) => Self::Directory(folders.believed_by(clock)),
+            Self::Rehearsed(rehearsed) => Self::Rehearsed(rehearsed),
         }
     }
 
@@ -111,6 +118,7 @@ impl Teleservice {
         match self {
             Self::Http(http) => http.last_date(),
             Self::Directory(_) => None,
+            Self::Rehearsed(rehearsed) => rehearsed.real().last_date(),
         }
     }
 
@@ -124,6 +132,28 @@ impl Teleservice {
         match self {
             Self::Http(http) => http.certificate_ends_at(),
             Self::Directory(_) => None,
+            Self::Rehearsed(rehearsed) => rehearsed.real().certificate_ends_at(),
+        }
+    }
+
+    /// Whether it obeys an order with its answer; over folders the feed tells it later.
+    pub fn answers_at_once(&self) -> bool {
+        match self {
+            Self::Http(_) => ANSWERS,
+            Self::Directory(_) => !ANSWERS,
+            Self::Rehearsed(rehearsed) => rehearsed.real().answers_at_once(),
+        }
+    }
+
+    /// Whether orders can be given, as far as that can be told without giving one.
+    ///
+    /// # Errors
+    /// `NotSent` where they cannot.
+    pub fn can_take_orders(&self) -> Result<(), Answer> {
+        match self {
+            Self::Http(_) => Ok(()),
+            Self::Directory(folders) => folders.can_publish(ORDERS),
+            Self::Rehearsed(rehearsed) => rehearsed.real().can_take_orders(),
         }
     }
 
@@ -137,9 +167,8 @@ impl Teleservice {
             for folder in [REFUSED] {
                 folders.visible(folder, "").await?;
             }
-            folders.can_publish(ORDERS)?;
         }
-        Ok(())
+        self.can_take_orders()
     }
 
     /// The events after `after`, at most `limit` of them.
@@ -150,6 +179,7 @@ impl Teleservice {
         match self {
             Self::Http(http) => ask_events(http, school, after, limit.clamp(1, LIMIT_MAX)).await,
             Self::Directory(folders) => feed::page(folders, school, after, limit.clamp(1, LIMIT_MAX)).await,
+            Self::Rehearsed(rehearsed) => Box::pin(rehearsed.events(school, after, limit)).await,
         }
     }
 
@@ -165,6 +195,7 @@ impl Teleservice {
                 folders.publish(ORDERS, &name.to_string(), orders::encode_window(order).as_bytes()).await?;
                 Ok(OrderAnswer { seq: None })
             }
+            Self::Rehearsed(rehearsed) => rehearsed.window(order),
         }
     }
 
@@ -181,6 +212,7 @@ impl Teleservice {
                 folders.publish(ORDERS, &name.to_string(), body.as_bytes()).await?;
                 Ok(ResponseAnswer { applied: None, refused: Vec::new() })
             }
+            Self::Rehearsed(rehearsed) => rehearsed.responses(order),
         }
     }
 
@@ -192,6 +224,7 @@ impl Teleservice {
         match self {
             Self::Http(_) => Ok(Vec::new()),
             Self::Directory(folders) => read_refusals(folders, school).await,
+            Self::Rehearsed(rehearsed) => Box::pin(rehearsed.real().refusals(school)).await,
         }
     }
 
@@ -211,6 +244,7 @@ impl Teleservice {
                     .filter_map(|name| OrderName::parse(name))
                     .any(lying))
             }
+            Self::Rehearsed(rehearsed) => Box::pin(rehearsed.still_waiting(school, number)).await,
         }
     }
 }

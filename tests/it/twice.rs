@@ -85,7 +85,8 @@ impl Actor<'_> {
             Step::Carry => responses::carry(ctx, lease, responses::Carry::Everything, now).await.unwrap(),
             Step::Demands => {
                 for key in nights::campaigns_by_urgency(ctx, school(), FarSide::WELL).await.unwrap() {
-                    done.add(demands::send(ctx, served, lease, key, Wish::Changed, now).await.unwrap());
+                    let plan = demands::planned(ctx, key, Wish::Changed, now).await.unwrap();
+                    done.add(demands::carry_out(ctx, served, lease, key, plan, now).await.unwrap());
                 }
             }
         }
