@@ -22,6 +22,7 @@ mod night;
 mod pages;
 mod privacy;
 mod random;
+mod rehearsal;
 mod replay;
 mod report;
 mod resync;

@@ -1,6 +1,6 @@
 //! Runs by hand and by the timer, seen from outside: lots and their numbers, dry runs, exit codes, what is shown.
 
-use crate::stand::{Stand, UAI, hours, key, row};
+use crate::stand::{Stand, UAI, hours, key, row, tree};
 use axum::{Json, Router, extract::Query, routing::get};
 use navette::{
     clock::Clock,
@@ -13,7 +13,7 @@ use navette::{
     },
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fs, future::IntoFuture, path::Path};
+use std::{collections::BTreeMap, fs, future::IntoFuture};
 use tokio::{net::TcpListener, runtime::Runtime};
 
 /// A school that is open, with one demand, and its calendar loaded.
@@ -67,20 +67,6 @@ fn a_school_that_another_run_holds_is_left_to_it() {
     assert_eq!(exit, 6, "{text}");
     assert!(text.contains("process 7 on elsewhere holds the school"), "{text}");
     assert_eq!(hold(&stand.siecle).version(key(), PupilId(1)), -1, "nothing was sent");
-}
-
-/// Every file under a folder, with its bytes.
-fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(tree(&path));
-        } else {
-            found.insert(path.display().to_string(), fs::read(&path).unwrap());
-        }
-    }
-    found
 }
 
 #[test]

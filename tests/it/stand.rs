@@ -20,7 +20,12 @@ use navette::{
         world,
     },
 };
-use std::{fs, path::PathBuf, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
 use tokio::runtime::Runtime;
 
 /// The header of a calendar.
@@ -53,6 +58,20 @@ static NOW: LazyLock<Timestamp> = LazyLock::new(|| Clock::Machine.now());
 /// The instant some hours from now.
 pub fn hours(count: i64) -> Timestamp {
     NOW.plus_s(count * HOUR_S)
+}
+
+/// Every file under a folder, with its bytes.
+pub fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(tree(&path));
+        } else {
+            found.insert(path.display().to_string(), fs::read(&path).unwrap());
+        }
+    }
+    found
 }
 
 /// A row of a calendar: the instants in hours from now, none for an empty field.
