@@ -218,6 +218,8 @@ pub struct Store {
     engine: Engine,
     crash: Crash,
     holding: Holding,
+    /// Where a copy of one school was taken: what other schools have is asked there.
+    original: Option<Arc<Self>>,
 }
 
 impl Store {
@@ -227,7 +229,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be used.
     pub async fn read(&self) -> Result<Tx, StoreError> {
-        Tx::begin(&self.engine, Access::Read, self.crash.clone()).await
+        self.begin(Access::Read).await
     }
 
     /// Begins a transaction that writes. Writers take turns from its first statement on.
@@ -235,7 +237,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be used.
     pub async fn write(&self) -> Result<Tx, StoreError> {
-        Tx::begin(&self.engine, Access::Write, self.crash.clone()).await
+        self.begin(Access::Write).await
     }
 
     /// Begins a transaction that writes what belongs to one school. On a server, those of other schools go on beside it.
@@ -243,12 +245,16 @@ impl Store {
     /// # Errors
     /// When the database cannot be used.
     pub async fn write_for(&self, school: SchoolKey) -> Result<Tx, StoreError> {
-        Tx::begin(&self.engine, Access::WriteSchool(school), self.crash.clone()).await
+        self.begin(Access::WriteSchool(school)).await
     }
 
     /// Begins a transaction that claims rows, by their locks alone.
     pub(crate) async fn claim(&self) -> Result<Tx, StoreError> {
-        Tx::begin(&self.engine, Access::Claim, self.crash.clone()).await
+        self.begin(Access::Claim).await
+    }
+
+    async fn begin(&self, access: Access) -> Result<Tx, StoreError> {
+        Tx::begin(&self.engine, access, self.crash.clone(), self.original.clone()).await
     }
 
     pub(crate) const fn engine(&self) -> &Engine {

@@ -71,15 +71,16 @@ pub async fn execute(args: Args, global: &Global) -> anyhow::Result<Exit> {
 async fn dry(args: &Args, global: &Global) -> anyhow::Result<Exit> {
     let original = global.look().await?;
     let served = original.served(args.uai, args.year)?;
-    let begun = original.span.around(Rehearsal::begin(&original.ctx, served, original.now())).await;
-    original.ctx.store.close().await;
-    let rehearsal = begun?;
+    let rehearsal = original.span.around(Rehearsal::begin(&original.ctx, served, original.now())).await?;
     if !global.json && !has_database(&original.options.store) {
         print(preview::NO_DATABASE)?;
     }
+    let store = original.ctx.store.clone();
     let copy = Desk { ctx: rehearsal.ctx().clone(), ..original };
     let resynced = resync(&copy, rehearsal.served(), Some(&rehearsal), args, global);
-    copy.span.around(resynced).await
+    let exit = copy.span.around(resynced).await;
+    store.close().await;
+    exit
 }
 
 async fn resync(

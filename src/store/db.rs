@@ -4,7 +4,7 @@
 use crate::crash::{Crash, Point};
 use crate::domain::school::SchoolKey;
 use crate::store::{
-    StoreError,
+    Store, StoreError,
     group::{self, Group},
     lone::{self, Lone},
     value::{Row, Value},
@@ -48,6 +48,7 @@ pub(crate) enum Engine {
 pub struct Tx {
     open: Open,
     crash: Crash,
+    original: Option<Arc<Store>>,
 }
 
 enum Open {
@@ -74,11 +75,21 @@ pub(crate) enum Access {
 impl Tx {
     /// Begins a transaction, in a task of its own: a caller that is dropped meanwhile must not leave a connection with a
     /// half-begun transaction behind (crates.md).
-    pub(crate) async fn begin(engine: &Engine, access: Access, crash: Crash) -> Result<Self, StoreError> {
+    pub(crate) async fn begin(
+        engine: &Engine,
+        access: Access,
+        crash: Crash,
+        original: Option<Arc<Store>>,
+    ) -> Result<Self, StoreError> {
         let engine = engine.clone();
         let begun = tokio::spawn(async move { begin(&engine, access).await }).await;
         let open = begun.map_err(|_| StoreError::Stopped)??;
-        Ok(Self { open, crash })
+        Ok(Self { open, crash, original })
+    }
+
+    /// The database that knows other schools, where this one is a copy of one school.
+    pub(crate) fn original(&self) -> Option<&Store> {
+        self.original.as_deref()
     }
 
     /// Whether rows are locked one by one: SQLite has one writer, who needs no such locks and no words for them.

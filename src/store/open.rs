@@ -84,7 +84,7 @@ impl Store {
         } else {
             open_file(&file_of(url).ok_or(StoreError::Url)?, synchronous).await?
         };
-        Ok(Self { engine, crash, holding: Holding::default() })
+        Ok(Self { engine, crash, holding: Holding::default(), original: None })
     }
 
     /// Opens a database that is there as it is, without making it or bringing its tables up to date; none where there is
@@ -128,12 +128,17 @@ impl Store {
             let pool = one_connection().connect_with(options).await?;
             Engine::Sqlite { writer: pool.clone(), readers: pool, group: None }
         };
-        Ok(Some(Self { engine, crash, holding: Holding::default() }))
+        Ok(Some(Self { engine, crash, holding: Holding::default(), original: None }))
     }
 
     /// An empty database in memory, with the tables that migration `version` left; all of them where that is none.
     pub(crate) async fn memory_of(version: Option<i64>) -> Result<Self, StoreError> {
-        Ok(Self { engine: open_memory(version).await?, crash: Crash::off(), holding: Holding::default() })
+        Ok(Self {
+            engine: open_memory(version).await?,
+            crash: Crash::off(),
+            holding: Holding::default(),
+            original: None,
+        })
     }
 
     /// Closes all connections; an SQLite file is left without its write-ahead log.

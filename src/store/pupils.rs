@@ -116,7 +116,12 @@ pub async fn elsewhere_among(
     let ids: Vec<PupilId> = ids.iter().copied().collect();
     let head = "SELECT id, ine FROM pupil WHERE year = $1 AND uai <> $2 AND id";
     let mut found: BTreeMap<PupilId, Vec<Option<Ine>>> = BTreeMap::new();
-    for row in tx.rows_in(head, values![year, not_uai], &ids, "ORDER BY id, uai").await? {
+    let (own, tail) = (values![year, not_uai], "ORDER BY id, uai");
+    let rows = match tx.original() {
+        Some(original) => original.read().await?.rows_in(head, own, &ids, tail).await?,
+        None => tx.rows_in(head, own, &ids, tail).await?,
+    };
+    for row in rows {
         let mut cells = row.cells();
         found.entry(cells.pupil()?).or_default().push(ine(&mut cells)?);
     }

@@ -10,6 +10,7 @@ use crate::store::{
     value::{Row, Value, values},
 };
 use sqlx::AssertSqlSafe;
+use std::sync::Arc;
 
 /// Whose rows a table with these columns holds.
 const OF_A_SCHOOL: [&str; 2] = ["uai", "year"];
@@ -51,7 +52,7 @@ impl Store {
         if let Engine::Memory(lone) = copy.engine() {
             migrate_memory(&mut lone.read().await?).await?;
         }
-        Ok(copy)
+        Ok(Self { original: Some(Arc::new(self.clone())), ..copy })
     }
 }
 
@@ -109,10 +110,11 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use crate::crash::Crash;
+    use crate::domain::pupil::PupilId;
     use crate::store::rehearsal::*;
-    use crate::store::test_support::{left_by, noon, other_school, own_file, places, school, take};
+    use crate::store::test_support::{left_by, noon, other_school, own_file, places, school, stores, take};
     use crate::store::upkeep::Shape;
-    use crate::store::{feed, journal};
+    use crate::store::{feed, journal, pupils};
     use std::fs;
 
     /// Every row that a database has of a school and of nobody, table by table.
@@ -170,6 +172,21 @@ mod tests {
             let strange = held(&copy, other_school()).await.into_iter().filter(|(_, rows)| !rows.is_empty());
             assert_eq!(strange.map(|(table, _)| table).collect::<Vec<_>>(), ["secret"]);
             assert!(held(&store, other_school()).await.iter().all(|(_, rows)| !rows.is_empty()));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_other_schools_have_is_asked_of_the_original() {
+        for store in stores().await {
+            fill(&store).await;
+            let copy = store.rehearsal(school()).await.unwrap();
+            for store in [store, copy] {
+                let mut tx = store.read().await.unwrap();
+                for (id, expected) in [(100, true), (999, false)] {
+                    let found = pupils::elsewhere(&mut tx, school().year, school().uai, PupilId(id), None).await;
+                    assert_eq!(found.unwrap(), expected, "{id}");
+                }
+            }
         }
     }
 

@@ -142,7 +142,7 @@ pub async fn left_by(version: i64) -> Store {
     }
     drop(connection);
     let engine = Engine::Sqlite { writer: pool.clone(), readers: pool, group: None };
-    Store { engine, crash: Crash::off(), holding: Holding::default() }
+    Store { engine, crash: Crash::off(), holding: Holding::default(), original: None }
 }
 /// A holder that lives: this process.
 pub fn holder() -> Holder {
