@@ -282,7 +282,7 @@ mod tests {
             demand_version: Some(1),
             entered_at: Timestamp::from_epoch_ms(NOW_MS),
             council: parse_date("2020-05-28").unwrap(),
-            verdicts: Verdicts::Proposals(vec![proposal.clone()]),
+            verdicts: Verdicts::Proposals(vec![proposal]),
         };
         ResponseOrder { key: key(), number: 13, responses: vec![response(100), response(101)] }
     }
