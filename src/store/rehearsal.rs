@@ -214,7 +214,7 @@ mod tests {
             assert_eq!(lease.school(), school());
             assert_eq!(held(&store, school()).await, before);
             let mut tx = store.write().await.unwrap();
-            journal::write(&mut tx, None, "test", "", None, noon()).await.unwrap();
+            feed::begin_epoch(&mut tx, school(), noon()).await.unwrap();
             tx.commit(Point::Settled).await.unwrap();
         }
     }
