@@ -13,9 +13,8 @@ use crate::domain::school::{SchoolKey, Uai};
 use crate::run::{
     self,
     bell::Bell,
-    context::Served,
     metrics::{self, Process},
-    rehearsal,
+    rehearsal, rounds,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -83,8 +82,7 @@ async fn dry(args: &Args, global: &Global) -> anyhow::Result<Exit> {
     let desk = global.look().await?;
     let is_there = has_database(&desk.options.store);
     let only = wanted(&desk, &args.schools)?;
-    let schools = desk.ctx.schools.values().filter(|it| only.is_empty() || only.contains(&it.school.key));
-    let schools: Vec<Served> = schools.cloned().collect();
+    let schools = rounds::in_order(&desk.ctx, &only, desk.now()).await;
     let told = desk.span.around(rehearsal::ticks(&desk.ctx, schools, desk.now(), preview::told)).await;
     desk.ctx.store.close().await;
     let told = told?;

@@ -12,7 +12,6 @@ use crate::run::{
     demands::Wish,
     night,
     outcome::Done,
-    purge,
     reference::{self, References},
     step::StepError,
 };
@@ -199,7 +198,7 @@ impl Rehearsal {
 }
 
 /// What the ticks of these schools would do, several at once, each told by `tell` before the next begins; in the order of
-/// their names. A school that was purged is not looked at.
+/// their names.
 ///
 /// # Errors
 /// The store's.
@@ -215,11 +214,8 @@ pub async fn ticks<T: Send + 'static>(
         async move {
             let school = served.school.key;
             let rehearsal = Rehearsal::begin(&ctx, &served, now).await?;
-            if purge::is_purged(&rehearsal.ctx, school).await? {
-                return Ok(None);
-            }
             let plan = Box::pin(rehearsal.tick(now)).await?;
-            Ok(Some((school, tell(school, &plan, &rehearsal.references().await?))))
+            Ok((school, tell(school, &plan, &rehearsal.references().await?)))
         }
     });
     let looked_at = looked_at.await;
@@ -228,7 +224,7 @@ pub async fn ticks<T: Send + 'static>(
             "a fault of the program ended the dry run of a school: please report it".to_owned(),
         ));
     }
-    let mut told = looked_at.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>, StepError>>()?;
+    let mut told = looked_at.into_iter().collect::<Result<Vec<_>, StepError>>()?;
     told.sort_by_key(|(school, _)| *school);
     Ok(told.into_iter().map(|(_, told)| told).collect())
 }
