@@ -30,6 +30,9 @@ pub enum FileState {
 }
 
 impl FileState {
+    /// Every state.
+    const ALL: [Self; 3] = [Self::Taken, Self::Held, Self::Refused];
+
     /// The name in the database and in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -41,11 +44,7 @@ impl FileState {
 
     /// The state of a name; the table holds no other.
     fn of_str(text: &str) -> Self {
-        match text {
-            "taken" => Self::Taken,
-            "held" => Self::Held,
-            _ => Self::Refused,
-        }
+        Self::ALL.into_iter().find(|state| state.as_str() == text).unwrap_or(Self::Refused)
     }
 }
 

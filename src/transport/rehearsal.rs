@@ -200,11 +200,6 @@ impl RehearsedSiecle {
         &self.real
     }
 
-    /// The lots that would have left, in their order.
-    pub fn given(&self) -> Vec<FileName> {
-        self.office().given.clone()
-    }
-
     /// Takes a lot.
     ///
     /// # Errors
@@ -387,7 +382,7 @@ mod tests {
         assert_eq!(office.receipt(&lot().name).await, Ok(ReceiptAnswer::NeverReceived));
         assert_eq!(office.publish(&lot()).await, Ok(()));
         assert_eq!(office.receipt(&lot().name).await, Ok(ReceiptAnswer::NotTreated));
-        assert_eq!((folders.names("import"), office.given()), (Vec::new(), vec![lot().name]));
+        assert_eq!((folders.names("import"), office.office().given.clone()), (Vec::new(), vec![lot().name]));
         // A number that Siècle has with another content is refused here as there.
         folders.put("imported", LOT, b"<OTHER/>", DigestIs::Right);
         assert_eq!(office.publish(&lot()).await, Err(Answer::TAKEN));
