@@ -2,7 +2,7 @@
 
 use crate::{
     night::{Night, On, UAI as SCHOOL, Way, school},
-    stand::{Stand, UAI, hours, key, row, tree},
+    stand::{Stand, UAI, hours, key, tree},
 };
 use navette::{
     clock::Clock,
@@ -163,18 +163,9 @@ fn the_far_sides_are_asked_and_given_nothing() {
     assert_eq!(asked(&["run"]), ["GET", "PUT"], "it is heard when something is given");
 }
 
-/// A school that is open, with one demand, and its calendar loaded.
-fn open() -> Stand {
-    let stand = Stand::new();
-    stand.switch(!bool::default(), -48);
-    stand.validate(1, -40);
-    assert_eq!(stand.load(&row("3 A", -48, 100, None, 200)).0, 0);
-    stand
-}
-
 #[test]
 fn what_waits_at_the_teleservice_is_in_the_plan() {
-    let stand = open();
+    let stand = Stand::open();
     stand.validate(2, -1);
     stand.validate(3, -1);
     let (exit, text) = stand.run(&["run", "--dry-run"]);
@@ -209,7 +200,7 @@ fn the_first_day_is_told_before_there_is_a_database() {
 
 #[test]
 fn a_lot_in_doubt_is_asked_after_and_stays_in_doubt() {
-    let stand = open();
+    let stand = Stand::open();
     hold(&stand.siecle).faults.lose_reply(1, Some(Topic::Lots));
     hold(&stand.siecle).faults.fail_with(401, u32::MAX, Some(Topic::Receipts));
     assert_eq!(stand.run(&["resync", UAI]).0, 7);
@@ -240,7 +231,7 @@ fn a_lot_that_never_arrived_would_go_again() {
 
 #[test]
 fn a_far_side_that_cannot_be_used_ends_it_as_it_would_end_a_run() {
-    let stand = open();
+    let stand = Stand::open();
     hold(&stand.teleservice).faults.fail_with(401, u32::MAX, Some(Topic::Feed));
     let (exit, text) = stand.run(&["resync", UAI, "--dry-run"]);
     assert_eq!(exit, 1, "{text}");
@@ -255,7 +246,7 @@ fn a_far_side_that_cannot_be_used_ends_it_as_it_would_end_a_run() {
 
 #[test]
 fn reading_again_is_told_and_not_begun() {
-    let stand = open();
+    let stand = Stand::open();
     stand.validate(1, -1);
     let plan = stand.json(&["resync", UAI, "--reread", "--changed", "--dry-run"]);
     assert_eq!((&plan["differences"][0]["known"], &plan["differences"][0]["read"]), (&"1".into(), &"2".into()));
@@ -273,7 +264,7 @@ fn reading_again_is_told_and_not_begun() {
 
 #[test]
 fn a_feed_with_a_hole_ends_it_as_it_would_end_a_run() {
-    let stand = open();
+    let stand = Stand::open();
     let event = json!({ "type": "ELEVE_SORTI", "eleve_id": 4, "seq": 99 });
     hold(&stand.teleservice).emit(key().school, event.as_object().unwrap().clone(), &BTreeSet::new(), hours(-1));
     let (exit, text) = stand.run(&["resync", UAI, "--dry-run"]);

@@ -1,6 +1,6 @@
 //! Runs by hand and by the timer, seen from outside: lots and their numbers, dry runs, exit codes, what is shown.
 
-use crate::stand::{Stand, UAI, hours, key, row, tree};
+use crate::stand::{Stand, UAI, hours, key, tree};
 use axum::{Json, Router, extract::Query, routing::get};
 use navette::{
     clock::Clock,
@@ -16,15 +16,6 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, future::IntoFuture};
 use tokio::{net::TcpListener, runtime::Runtime};
 
-/// A school that is open, with one demand, and its calendar loaded.
-fn open() -> Stand {
-    let stand = Stand::new();
-    stand.switch(!bool::default(), -48);
-    stand.validate(1, -40);
-    assert_eq!(stand.load(&row("3 A", -48, 100, None, 200)).0, 0);
-    stand
-}
-
 fn numbers(stand: &Stand) -> Vec<(u64, u64, String)> {
     let lots = stand.json(&["lots", "list", UAI]);
     let lots = lots["lots"].as_array().unwrap().iter();
@@ -37,7 +28,7 @@ fn numbers(stand: &Stand) -> Vec<(u64, u64, String)> {
 
 #[test]
 fn a_second_run_sends_nothing_and_a_changed_choice_makes_one_new_lot() {
-    let stand = open();
+    let stand = Stand::open();
     let (exit, text) = stand.run(&["resync", UAI, "--changed"]);
     assert_eq!(exit, 0, "{text}");
     assert!(text.contains("lot 1 DEFINITIVE: 1 demand, 3 without entry"), "{text}");
@@ -55,7 +46,7 @@ fn a_second_run_sends_nothing_and_a_changed_choice_makes_one_new_lot() {
 #[test]
 fn a_school_that_another_run_holds_is_left_to_it() {
     const STALE_AFTER_S: i64 = 150;
-    let stand = open();
+    let stand = Stand::open();
     let url = format!("sqlite:{}", stand.folder.path().join("navette.db").display());
     let other = Holder { host: "elsewhere".to_owned(), process: 7 };
     Runtime::new().unwrap().block_on(async {
@@ -71,7 +62,7 @@ fn a_school_that_another_run_holds_is_left_to_it() {
 
 #[test]
 fn a_dry_run_leaves_no_trace_here_or_there() {
-    let stand = open();
+    let stand = Stand::open();
     let before = (tree(stand.folder.path()), hold(&stand.teleservice).mails().len());
     let plan = stand.json(&["resync", UAI, "--dry-run"]);
     assert_eq!(plan["schools"][0]["demands"][0]["plan"], "lot", "{plan}");
@@ -93,7 +84,7 @@ fn a_dry_run_before_the_first_calendar_makes_no_database() {
 
 #[test]
 fn reading_again_tells_what_differs_and_goes_on() {
-    let stand = open();
+    let stand = Stand::open();
     let ran = stand.run(&["resync", UAI, "--changed"]);
     assert_eq!(ran.0, 0, "{}", ran.1);
     stand.validate(1, -1);
@@ -105,7 +96,7 @@ fn reading_again_tells_what_differs_and_goes_on() {
 
 #[test]
 fn status_has_the_shape_of_the_page() {
-    let stand = open();
+    let stand = Stand::open();
     let status = stand.json(&["status", UAI]);
     let school = &status["schools"][0];
     assert_eq!((&school["uai"], &school["year"], &school["last_night"]), (&UAI.into(), &2026.into(), &Value::Null));
@@ -120,7 +111,7 @@ fn status_has_the_shape_of_the_page() {
 
 #[test]
 fn no_command_that_lists_tells_a_name() {
-    let stand = open();
+    let stand = Stand::open();
     let ran = stand.run(&["resync", UAI]);
     assert_eq!(ran.0, 0, "{}", ran.1);
     let pupils: Vec<String> = {
@@ -148,7 +139,7 @@ fn no_command_that_lists_tells_a_name() {
 
 #[test]
 fn a_school_or_lot_or_plan_that_is_not_there_is_a_fault_of_usage() {
-    let stand = open();
+    let stand = Stand::open();
     let plan = "0".repeat(64);
     let asked: [&[&str]; 8] = [
         &["status", "0380001V"],
@@ -168,7 +159,7 @@ fn a_school_or_lot_or_plan_that_is_not_there_is_a_fault_of_usage() {
 /// Another machine took the school: a silent one gives way, one that lives is told of.
 #[test]
 fn who_holds_a_school_is_told_and_gives_way_once_it_is_silent() {
-    let stand = open();
+    let stand = Stand::open();
     assert_eq!(stand.run(&["resync", UAI]).0, 0);
     let url = format!("sqlite:{}", stand.folder.path().join("navette.db").display());
     let taken = |at: Timestamp| {
@@ -193,7 +184,7 @@ fn who_holds_a_school_is_told_and_gives_way_once_it_is_silent() {
 
 #[test]
 fn a_damaged_database_needs_a_human() {
-    let stand = open();
+    let stand = Stand::open();
     fs::write(stand.folder.path().join("navette.db"), "no database at all, ".repeat(500)).unwrap();
     assert_eq!(stand.run(&["run"]).0, 7);
 }
@@ -230,7 +221,7 @@ fn a_feed_of_one_event_a_page_is_read_to_its_end() {
 
 #[test]
 fn a_file_of_another_year_or_of_another_school_is_refused_by_name() {
-    let stand = open();
+    let stand = Stand::open();
     let brought = |name: &str| {
         let path = stand.write(name, "<?xml version=\"1.0\"?>");
         stand.run(&["import", "--unverified", path.to_str().unwrap()])

@@ -87,7 +87,16 @@ impl Stand {
         Self::at(Clock::Machine)
     }
 
-    /// The same, with stand-ins by another clock.
+    /// The same school, open, with one demand, and its calendar loaded.
+    pub fn open() -> Self {
+        let stand = Self::new();
+        stand.switch(!bool::default(), -48);
+        stand.validate(1, -40);
+        assert_eq!(stand.load(&row("3 A", -48, 100, None, 200)).0, 0);
+        stand
+    }
+
+    /// A new one, with stand-ins by another clock.
     pub fn at(clock: Clock) -> Self {
         let runtime = Runtime::new().unwrap();
         let (mut teleservice, mut siecle) = (Teleservice::new(), Siecle::new(Format::Xml, Encoding::Utf8));

@@ -4,7 +4,7 @@
 use crate::night::server;
 use crate::{
     night::{Night, Way, school},
-    stand::{Stand, UAI, key, row},
+    stand::{Stand, UAI, key},
 };
 use navette::{
     clock::Clock,
@@ -33,10 +33,7 @@ use std::{
 
 /// A school that is open, with one demand that Siècle has.
 fn open() -> Stand {
-    let stand = Stand::new();
-    stand.switch(!bool::default(), -48);
-    stand.validate(1, -40);
-    assert_eq!(stand.load(&row("3 A", -48, 100, None, 200)).0, 0);
+    let stand = Stand::open();
     assert_eq!(stand.run(&["resync", UAI]).0, 0);
     stand
 }
